@@ -1,0 +1,1 @@
+"""Plumbing that knows no billing: database, bus, HTTP, telemetry and the embedded servers."""
