@@ -1,0 +1,1 @@
+"""corebilling: a multi-tenant, event-driven billing engine."""

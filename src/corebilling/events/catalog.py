@@ -1,0 +1,64 @@
+"""Every event of the product, one row each. A payload struct names exactly one subject.
+
+`public` events are offered to webhooks. The partition key is always the resource. Adding a field with a
+default keeps the version; anything else is a new subject ending in `.v2`.
+"""
+
+from typing import Any
+
+import msgspec
+
+from corebilling.events import (
+    customer,
+    invoice,
+    ledger,
+    payment,
+    pricing,
+    rating,
+    scheduler,
+    subscription,
+    tenant,
+    usage,
+    webhook,
+)
+
+
+class EventType(msgspec.Struct, frozen=True):
+    """One row of the catalog. `resource` says what `resource_id` identifies."""
+
+    subject: str
+    version: int
+    payload: type[msgspec.Struct]
+    publisher: str
+    resource: str
+    public: bool
+
+
+CATALOG: tuple[EventType, ...] = (
+    EventType("tenant.created", 1, tenant.TenantCreated, "tenant", "tenant", True),
+    EventType("tenant.updated", 1, tenant.TenantUpdated, "tenant", "tenant", True),
+    EventType("customer.created", 1, customer.CustomerCreated, "customer", "customer", True),
+    EventType("customer.updated", 1, customer.CustomerUpdated, "customer", "customer", True),
+    EventType("plan.created", 1, pricing.PlanCreated, "pricing", "plan", True),
+    EventType("price.created", 1, pricing.PriceCreated, "pricing", "price", True),
+    EventType("subscription.created", 1, subscription.SubscriptionCreated, "subscription", "subscription", True),
+    EventType("subscription.canceled", 1, subscription.SubscriptionCanceled, "subscription", "subscription", True),
+    EventType(
+        "subscription.status.changed", 1, subscription.SubscriptionStatusChanged, "subscription", "subscription", True
+    ),
+    EventType("usage.reported", 1, usage.UsageReported, "usage", "flush", False),
+    EventType("usage.rated", 1, rating.UsageRated, "rating", "subscription", False),
+    EventType("rating.completed", 1, rating.RatingCompleted, "rating", "subscription", False),
+    EventType("rating.failed", 1, rating.RatingFailed, "rating", "subscription", True),
+    EventType("billing.cycle.closed", 1, scheduler.BillingCycleClosed, "scheduler", "subscription", False),
+    EventType("invoice.generated", 1, invoice.InvoiceGenerated, "invoice", "invoice", True),
+    EventType("invoice.status.changed", 1, invoice.InvoiceStatusChanged, "invoice", "invoice", True),
+    EventType("invoice.paid", 1, invoice.InvoicePaid, "invoice", "invoice", True),
+    EventType("invoice.voided", 1, invoice.InvoiceVoided, "invoice", "invoice", True),
+    EventType("payment.succeeded", 1, payment.PaymentSucceeded, "payment", "payment", True),
+    EventType("ledger.posted", 1, ledger.LedgerPosted, "ledger", "journal", False),
+    EventType("webhook.test", 1, webhook.WebhookTest, "webhook", "endpoint", False),
+)
+
+BY_PAYLOAD: dict[type[Any], EventType] = {row.payload: row for row in CATALOG}
+BY_SUBJECT: dict[str, EventType] = {row.subject: row for row in CATALOG}

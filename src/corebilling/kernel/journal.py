@@ -1,0 +1,32 @@
+"""Journals as documents hand them to the ledger."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+DocumentType = Literal["invoice", "invoice_void", "payment"]
+
+
+class EntryDraft(msgspec.Struct, frozen=True):
+    """One side of a journal. `amount_minor` is positive for a debit and negative for a credit, never 0.
+
+    `account` is a code of the tenant's chart of accounts, such as `1200`; `customer_id` is the sub-ledger.
+    """
+
+    account: str
+    amount_minor: int
+    customer_id: UUID | None = None
+
+
+class JournalDraft(msgspec.Struct, frozen=True):
+    """A journal to post: one per document and purpose, in one currency, its entries adding up to 0."""
+
+    tenant_id: UUID
+    document_type: DocumentType
+    document_id: UUID
+    currency: str
+    effective_at: datetime
+    description: str
+    entries: tuple[EntryDraft, ...]

@@ -1,0 +1,58 @@
+"""Who sells and who buys, as documents need to know them."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from corebilling.kernel.period import Interval
+
+
+class TenantProfile(msgspec.Struct, frozen=True):
+    """A tenant as documents show it. `net_days` is the default term of payment; `invoice_prefix` heads invoice numbers."""
+
+    tenant_id: UUID
+    name: str
+    currency: str
+    time_zone: str
+    sandbox: bool
+    invoice_prefix: str
+    net_days: int
+
+
+class CustomerProfile(msgspec.Struct, frozen=True):
+    """A customer as documents show it."""
+
+    tenant_id: UUID
+    customer_id: UUID
+    external_id: str
+    name: str
+    email: str | None
+    currency: str
+    time_zone: str
+
+
+class Contract(msgspec.Struct, frozen=True):
+    """What a subscription agreed to: which plan version, from when, on which calendar."""
+
+    tenant_id: UUID
+    subscription_id: UUID
+    customer_id: UUID
+    plan_id: UUID
+    currency: str
+    anchor_at: datetime
+    time_zone: str
+    interval: Interval
+    interval_count: int
+    ends_at: datetime | None
+
+
+class Attribution(msgspec.Struct, frozen=True):
+    """A subscription that usage may belong to, with every name it goes by: usage in `[starts_at, ends_at)` is its own."""
+
+    subscription_id: UUID
+    external_id: str | None
+    customer_id: UUID
+    customer_external_id: str
+    starts_at: datetime
+    ends_at: datetime | None

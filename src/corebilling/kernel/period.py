@@ -1,0 +1,80 @@
+"""Billing periods: half-open `[start, end)`, each computed from the anchor, never from its predecessor.
+
+An anchor on the 31st gives 31 Jan, 28 Feb, 31 Mar: the day is clamped where a month is short and comes
+back where it isn't. Arithmetic happens on the wall clock of an IANA zone, so a period may last an hour
+more or less where the clocks change; results are in UTC.
+"""
+
+from calendar import monthrange
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from corebilling.kernel.errors import invalid_field
+
+Interval = Literal["week", "month", "quarter", "year"]
+
+_MONTHS: dict[Interval, int] = {"month": 1, "quarter": 3, "year": 12}
+
+
+class Period(msgspec.Struct, frozen=True, order=True):
+    """The `index`-th period since the anchor, `[start, end)` in UTC."""
+
+    start: datetime
+    end: datetime
+    index: int
+
+
+def zone(name: str) -> ZoneInfo:
+    """The IANA zone of that name. Raises `Invalid` for an unknown one."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise invalid_field(
+            "/time_zone",
+            f"'{name}' is not an IANA time zone; send a name such as Europe/Paris",
+            code="unknown_time_zone",
+        ) from None
+
+
+def boundary(anchor: datetime, time_zone: str, interval: Interval, count: int, index: int) -> datetime:
+    """When period `index` starts (and `index - 1` ends), in UTC.
+
+    `anchor` is an aware instant; its wall-clock day and time in `time_zone` repeat every `count` intervals.
+    A wall time that the clocks skip is read with the offset before the jump, one that they repeat as the first (PEP 495, fold=0).
+    """
+    local = anchor.astimezone(zone(time_zone))
+    wall = local.replace(tzinfo=None)
+    if interval == "week":
+        moved = wall + timedelta(weeks=count * index)
+    else:
+        months = wall.year * 12 + wall.month - 1 + _MONTHS[interval] * count * index
+        year, month = divmod(months, 12)
+        day = min(wall.day, monthrange(year, month + 1)[1])
+        moved = wall.replace(year=year, month=month + 1, day=day)
+    fold = local.fold if index == 0 else 0
+    return moved.replace(tzinfo=local.tzinfo, fold=fold).astimezone(UTC)
+
+
+def period(anchor: datetime, time_zone: str, interval: Interval, count: int, index: int) -> Period:
+    """The `index`-th period (0 is the first)."""
+    return Period(
+        boundary(anchor, time_zone, interval, count, index),
+        boundary(anchor, time_zone, interval, count, index + 1),
+        index,
+    )
+
+
+def period_at(anchor: datetime, time_zone: str, interval: Interval, count: int, at: datetime) -> Period:
+    """The period that holds the instant `at`, which must not be before the anchor."""
+    if at < anchor:
+        raise invalid_field("/at", "the instant lies before the first period; send one on or after the start")
+    days = 7.0 * count if interval == "week" else 30.44 * _MONTHS[interval] * count
+    index = max(0, int((at - anchor).total_seconds() / 86400 / days) - 1)
+    while boundary(anchor, time_zone, interval, count, index + 1) <= at:
+        index += 1
+    while index and boundary(anchor, time_zone, interval, count, index) > at:
+        index -= 1
+    return period(anchor, time_zone, interval, count, index)

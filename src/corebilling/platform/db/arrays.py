@@ -1,0 +1,80 @@
+"""Lists as PostgreSQL array literals, built by one join.
+
+psycopg's own list dumper costs 7 to 11 µs a row for the seven columns of a usage event and was the
+bottleneck of batch ingest; joining text costs under 1 µs. The type is left to the cast that every
+list parameter carries (`@ids::uuid[]`).
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.adapt import Buffer, Dumper, PyFormat
+from psycopg.pq import Format
+
+from corebilling.kernel.errors import Invalid
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _quoted_bytes(text: bytes) -> str:
+    return _quoted(text.decode())
+
+
+_ELEMENT: dict[type, Callable[[Any], str]] = {
+    UUID: lambda value: value.hex,
+    str: _quoted,
+    bytes: _quoted_bytes,
+    int: str,
+    bool: str,
+    Decimal: str,
+    datetime: datetime.isoformat,
+}
+
+
+def array_literal(values: Sequence[Any]) -> str:
+    """`{a,b,NULL}` for a flat list of one type (UUID, str, JSON bytes, int, bool, Decimal or datetime).
+
+    Raises `Invalid` for text with a NUL character, which PostgreSQL can't store, and TypeError for other types.
+    """
+    first = next((value for value in values if value is not None), None)
+    if first is None:
+        return "{" + ",".join(["NULL"] * len(values)) + "}"
+    element = _ELEMENT.get(type(first))
+    if element is None:
+        raise TypeError(f"no array literal for elements of type {type(first).__name__}")
+    if None in values:
+        literal = "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
+    else:
+        literal = "{" + ",".join(map(element, values)) + "}"
+    if "\x00" in literal:
+        raise Invalid(
+            "text must not contain the NUL character; remove it and send the request again", code="nul_character"
+        )
+    return literal
+
+
+class ListLiteralDumper(Dumper):
+    """Dumps any flat list through `array_literal`; the server takes the type from the cast."""
+
+    format = Format.TEXT
+    oid = 0
+
+    def dump(self, obj: Sequence[Any]) -> Buffer:
+        return array_literal(obj).encode()
+
+    def get_key(self, obj: Sequence[Any], format: PyFormat) -> type:
+        return list
+
+    def upgrade(self, obj: Sequence[Any], format: PyFormat) -> "ListLiteralDumper":
+        return self
+
+
+def register_list_dumper(conn: AsyncConnection[Any]) -> None:
+    """Use array literals for every list parameter of the connection."""
+    conn.adapters.register_dumper(list, ListLiteralDumper)
