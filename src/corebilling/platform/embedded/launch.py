@@ -5,7 +5,8 @@ exec, which can deadlock in a process that has threads; and the unprivileged acc
 so the uid must change here and not before. The order matters: the kernel forgets PR_SET_PDEATHSIG when the
 credentials change, and keeps it over exec.
 
-Arguments: parent pid, uid, gid (-1: stay who we are), number of the signal to get when the parent dies, program and its arguments.
+Arguments: parent pid, uid, gid (-1: stay who we are), number of the signal to get when the parent dies, the program
+and its arguments.
 """
 
 import os
@@ -20,7 +21,7 @@ def main() -> None:
     program = sys.argv[5:]
     if sys.platform == "linux":
         # Loaded before the uid changes: the unprivileged account may not reach the interpreter's library.
-        import ctypes
+        import ctypes  # noqa: PLC0415 - some interpreters elsewhere lack it, and it is only for Linux
 
         prctl = ctypes.CDLL(None, use_errno=True).prctl
     if uid >= 0:
@@ -33,7 +34,7 @@ def main() -> None:
     if os.getppid() != parent:
         sys.exit("the parent process ended before its server started")
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    os.execv(program[0], program)
+    os.execv(program[0], program)  # noqa: S606 - no shell is what we want
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ from pathlib import Path
 from corebilling.platform.embedded.errors import EmbeddedError
 
 NOBODY = 65534  # has a passwd entry on every Linux, which initdb asks for
-ELSEWHERE = Path("/var/tmp")
+# Survives a reboot, unlike /tmp; a name in it is made by mkdtemp, and believed later only while root owns it.
+ELSEWHERE = Path("/var/tmp")  # noqa: S108
 CACHE = Path("/var/cache/corebilling")
+LOCK = "lock"
 _POINTER = "data-is-in"
 
 
@@ -64,6 +66,7 @@ def settle(asked: Path) -> Home:
     asked = Path(os.path.abspath(asked))
     try:
         asked.mkdir(parents=True, exist_ok=True)
+        _refuse_foreign(asked)
         home = _as_root(asked) if os.geteuid() == 0 else Home(asked, asked, None)
         if home.path.stat().st_uid == os.geteuid():
             home.path.chmod(0o711 if home.account else 0o700)
@@ -77,13 +80,20 @@ def settle(asked: Path) -> Home:
     return home
 
 
+def _refuse_foreign(asked: Path) -> None:
+    """Raise EmbeddedError for a directory with other content: its mode changes, and `remove` deletes all of it."""
+    names = set(os.listdir(asked))
+    if names and not names & {LOCK, _POINTER}:
+        raise EmbeddedError(f"{asked} holds other files, not an embedded server's: give a new or empty directory")
+
+
 def _as_root(asked: Path) -> Home:
     owner = asked.stat()
     account = Account(owner.st_uid, owner.st_gid) if owner.st_uid != 0 else Account(NOBODY, NOBODY)
     pointer = asked / _POINTER
     if pointer.exists():
         moved = Path(pointer.read_text().strip())
-        # Only a directory that root made counts: the place is open to all, and another user may have taken the name since.
+        # Only a directory that root made counts: all may write there, and another user may have taken the name.
         if moved.is_dir() and not moved.is_symlink() and moved.stat().st_uid == 0:
             return Home(moved, asked, account)
     if owner.st_uid == 0:

@@ -38,7 +38,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 
 
 class EmbeddedPostgres(Server):
-    """A PostgreSQL 16 server whose database `corebilling` exists; `settings` go over `DEFAULTS` and last for this object.
+    """A PostgreSQL 16 server with a database `corebilling`; `settings` go over `DEFAULTS` and last for this object.
 
     A second start reuses the data, recovering first if the last end was a crash or an immediate stop.
     """
@@ -59,7 +59,7 @@ class EmbeddedPostgres(Server):
         return f"postgresql://{SUPERUSER}:{password}@{processes.LOOPBACK}:{self.port}/{DATABASE}"
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """End all sessions and stop; `immediate` writes nothing first, so that the next start recovers as after a crash."""
+        """End all sessions and stop; `immediate` writes nothing first: the next start recovers as after a crash."""
         if mode == "immediate" and self._process:
             processes.end(self._process, (signal.SIGQUIT, 30.0))
         super().stop()
@@ -68,7 +68,7 @@ class EmbeddedPostgres(Server):
         processes.end(process, (signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0))
 
     def program(self, name: str) -> Path:
-        """The path of one of PostgreSQL's programs (`psql`, `pg_dump`, `pg_basebackup`, ...) that the server's account can run."""
+        """The path of one of PostgreSQL's programs (`psql`, `pg_dump`, ...), one that the server's account can run."""
         return _programs(self.home) / name
 
     def _prepare(self, home: Home) -> None:
@@ -118,8 +118,8 @@ def _forget_crash(data: Path) -> None:
     """Remove the pid file of a server that is gone.
 
     After a crash its number may belong to another process of the account (likely in a container, where numbers are
-    small), and PostgreSQL would then refuse to start. A server that somebody started by hand does not hold our lock, but
-    works in its data directory: that one is left alone.
+    small), and PostgreSQL would then refuse to start. A server that somebody started by hand does not hold our lock,
+    but works in its data directory: that one is left alone.
     """
     file = data / "postmaster.pid"
     if not file.exists() or not Path("/proc/self/cwd").exists():

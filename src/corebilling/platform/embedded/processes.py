@@ -1,8 +1,8 @@
 """Child processes that end when this process ends, however it ends.
 
 A normal exit, an exception and Ctrl-C stop them in order (`atexit`); SIGTERM without a handler and SIGKILL leave it to
-the kernel, which sends each child its death signal (Linux only). Children have a session of their own, so that Ctrl-C in
-a terminal reaches us alone and our own roles can finish their work before the servers go.
+the kernel, which sends each child its death signal (Linux only). Children have a session of their own, so that Ctrl-C
+in a terminal reaches us alone and our own roles can finish their work before the servers go.
 """
 
 import os
@@ -52,7 +52,7 @@ def environment() -> dict[str, str]:
 
 
 def run_to_end(argv: Sequence[str | Path], account: Account | None, text: str = "") -> None:
-    """Run a short program as the account, with `text` on its standard input; raises EmbeddedError with its output if it fails."""
+    """Run a short program as the account, `text` on its standard input; on failure EmbeddedError shows its output."""
     done = subprocess.run(
         [str(argument) for argument in argv],
         check=False,

@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 
 from corebilling.platform.embedded import processes
 from corebilling.platform.embedded.errors import EmbeddedError
-from corebilling.platform.embedded.places import Home, settle
+from corebilling.platform.embedded.places import LOCK, Home, settle
 
 READY_SECONDS = 120.0  # crash recovery of a large database takes its time
 PREDECESSOR_SECONDS = 60.0  # how long a killed owner's server may take to finish its shutdown
@@ -90,7 +90,6 @@ class Server(ABC):
         """
         if self.running:
             raise EmbeddedError(f"{self.name} in {self.data} is running already; stop it first")
-        _running.pop(self.home.path, None)
         with _locked(self.home, self.name) as lock:
             _rotate(self.log)
             self._prepare(self.home)
@@ -119,7 +118,8 @@ class Server(ABC):
 
     def _forget(self) -> None:
         self._process = None
-        _running.pop(self.home.path, None)
+        if _running.get(self.home.path) is self:
+            del _running[self.home.path]
 
     def _launch(self, lock: int) -> None:
         fixed = self._port
@@ -186,16 +186,18 @@ def _locked(home: Home, name: str) -> Iterator[int]:
 
     So the lock tells the truth even when its owner was killed and the server still writes its last checkpoint.
     """
-    path = home.path / "lock"
+    path = home.path / LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         home.give(path, 0o600)
         if not _take(descriptor):
             owner = int(os.pread(descriptor, 20, 0) or 0)
-            ours = owner == os.getpid() and home.path not in _running  # killed a moment ago by us, its children end now
-            if _alive(owner) and not ours:
+            other = _running.get(home.path)
+            # A server of this process that was killed a moment ago may leave children that are ending just now.
+            ending = owner == os.getpid() and (other is None or not other.running)
+            if _alive(owner) and not ending:
                 raise EmbeddedError(
-                    f"{name} in {home.asked} is in use by process {owner}: stop that process, or give another data directory"
+                    f"{name} in {home.asked} is in use by process {owner}: stop that process, or give another directory"
                 )
             if not processes.wait_until(lambda: _take(descriptor), PREDECESSOR_SECONDS):
                 raise EmbeddedError(

@@ -32,6 +32,7 @@ class EmbeddedStack:
             yield stack
         finally:
             stack.remove()
+            shutil.rmtree(data, ignore_errors=True)
 
     @property
     def database_url(self) -> str:
@@ -57,11 +58,10 @@ class EmbeddedStack:
             both.callback(self.nats.stop)
 
     def remove(self) -> None:
-        """Stop both and delete the directory, wherever the data was placed."""
-        with ExitStack() as all_of_it:
-            all_of_it.callback(shutil.rmtree, self.data, ignore_errors=True)
-            all_of_it.callback(self.postgres.remove)
-            all_of_it.callback(self.nats.remove)
+        """Stop both and delete their data, wherever it was placed; other files in the directory stay."""
+        with ExitStack() as both:
+            both.callback(self.postgres.remove)
+            both.callback(self.nats.remove)
 
     def __enter__(self) -> Self:
         self.start()
