@@ -13,19 +13,19 @@ CREATE FUNCTION corebilling_secure(
   target regclass, app text DEFAULT NULL, router text DEFAULT NULL, system text DEFAULT NULL, identity text DEFAULT NULL
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-  one constant text := '(tenant_id = (SELECT nullif(current_setting(''app.tenant_id'', true), '''')::uuid))';
-  some constant text :=
+  one_tenant constant text := '(tenant_id = (SELECT nullif(current_setting(''app.tenant_id'', true), '''')::uuid))';
+  tenant_set constant text :=
     '(tenant_id = ANY ((SELECT coalesce(nullif(current_setting(''app.tenant_ids'', true), ''''), ''{}'')::uuid[])::uuid[]))';
 BEGIN
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
   EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
   EXECUTE format('CREATE POLICY schema_changes ON %s TO corebilling_owner USING (true) WITH CHECK (true)', target);
   IF app IS NOT NULL THEN
-    EXECUTE format('CREATE POLICY one_tenant ON %s TO corebilling_app USING %s WITH CHECK %s', target, one, one);
+    EXECUTE format('CREATE POLICY one_tenant ON %s TO corebilling_app USING %s WITH CHECK %s', target, one_tenant, one_tenant);
     EXECUTE format('GRANT %s ON %s TO corebilling_app', app, target);
   END IF;
   IF router IS NOT NULL THEN
-    EXECUTE format('CREATE POLICY tenant_set ON %s TO corebilling_router USING %s WITH CHECK %s', target, some, some);
+    EXECUTE format('CREATE POLICY tenant_set ON %s TO corebilling_router USING %s WITH CHECK %s', target, tenant_set, tenant_set);
     EXECUTE format('GRANT %s ON %s TO corebilling_router', router, target);
   END IF;
   IF system IS NOT NULL THEN

@@ -43,6 +43,11 @@ class Notifier:
         self._wanted.add(channel)
         self._pending.set()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return not self._wanted
+
     async def _run(self) -> None:
         while True:
             await self._pending.wait()

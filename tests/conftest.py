@@ -1,0 +1,91 @@
+"""Real servers for the tests: PostgreSQL and NATS, one of each a session, a fresh database a module.
+
+`TEST_DATABASE_URL` and `TEST_NATS_URL` point at servers that run already; otherwise the embedded ones are started
+(a container engine is not asked for: the embedded parts are the same servers and start in a second).
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from corebilling.platform.db import Database
+from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
+from corebilling.platform.db.migrations import migrate
+from corebilling.platform.embedded import EmbeddedStack
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = ROOT / "sql" / "schema"
+
+QUICK = {"shared_buffers": "128MB", "max_wal_size": "1GB", "max_connections": "300"}
+"""Enough for tests; durability stays as in production, because the tests are about it."""
+
+
+APP_PASSWORD = "for tests on loopback"
+
+
+def with_database(url: str, name: str) -> str:
+    """The same server, another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[str, str]]:
+    """The addresses of PostgreSQL (as an administrator) and of NATS."""
+    database, nats = os.environ.get("TEST_DATABASE_URL"), os.environ.get("TEST_NATS_URL")
+    if database and nats:
+        yield database, nats
+        return
+    with EmbeddedStack.temporary(settings=QUICK) as stack:
+        yield database or stack.database_url, nats or stack.nats_url
+
+
+@pytest.fixture(scope="session")
+def nats_url(servers: tuple[str, str]) -> str:
+    return servers[1]
+
+
+@pytest.fixture(scope="session")
+def template_database(servers: tuple[str, str]) -> Iterator[str]:
+    """A migrated database to copy; its name."""
+    admin, name = servers[0], f"template_{uuid4().hex[:12]}"
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    ensure_app_login(admin, APP_PASSWORD)
+    migrate(with_database(admin, name), SCHEMA, app_login=APP_LOGIN)
+    yield name
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def owner_url(servers: tuple[str, str], template_database: str) -> Iterator[str]:
+    """A fresh, migrated database for this module as an administrator sees it, dropped at its end."""
+    admin, name = servers[0], f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template_database))
+        )
+    yield with_database(admin, name)
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def database_url(owner_url: str) -> str:
+    """The module's database as the product's own login sees it: no superuser, no owner."""
+    return ensure_app_login(owner_url, APP_PASSWORD)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """The module's database, opened as the product opens it."""
+    database = Database(database_url, pool_size=8)
+    await database.open()
+    yield database
+    await database.close()
