@@ -1,0 +1,97 @@
+"""JSON bodies, decoded straight into their type, with errors that point at the field."""
+
+import re
+from typing import Any, Generic, NoReturn, TypeVar
+
+import msgspec
+from litestar.connection import Request
+
+from corebilling.kernel.errors import FieldError, Invalid
+from corebilling.platform.http.problem import Refusal
+
+T = TypeVar("T")
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>key in )?(?P<path>\$.*)`)?$", re.DOTALL)
+_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\])")
+_NAMED = re.compile(r"(?:missing required|unknown) field `(?P<name>.+?)`")
+
+
+class JsonBody(Generic[T]):
+    """Reads bodies of one type. Numbers become Decimals without passing through float; types aren't coerced."""
+
+    def __init__(self, body_type: type[T] | Any) -> None:
+        self.type = body_type
+        self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(body_type)
+
+    async def read(self, request: Request[Any, Any, Any]) -> T:
+        """The body of a request sent as application/json. Raises Refusal (415, 413) and what `decode_json` raises."""
+        require_content_type(request, "application/json")
+        return decode_json(await request.body(), self._decoder)
+
+
+def decode_json(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    """The body as the decoder's type. Raises Refusal (400) where it isn't JSON, `Invalid` where a field doesn't fit."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise not_fitting(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        _refuse_malformed(str(error))
+    except RecursionError:
+        _refuse_malformed("it is nested too deeply")
+
+
+def content_type(request: Request[Any, Any, Any]) -> str:
+    """The media type of the body in lower case, without parameters; empty where none is given."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            return value.split(b";", 1)[0].strip().lower().decode("latin-1")
+    return ""
+
+
+def require_content_type(request: Request[Any, Any, Any], *allowed: str) -> str:
+    """The body's media type, which must be one of those allowed. Raises Refusal (415) otherwise."""
+    given = content_type(request)
+    if given not in allowed:
+        raise Refusal(
+            415,
+            "unsupported_media_type",
+            f"the body is {given or 'of no stated type'}; send it with Content-Type: {' or '.join(allowed)}",
+        )
+    return given
+
+
+def not_fitting(error: msgspec.ValidationError, prefix: str = "") -> Invalid:
+    """The typed form of a msgspec error, its path (`$.a[0].b`) turned into a JSON pointer below `prefix`."""
+    text = str(error)
+    match = _AT.match(text)
+    assert match is not None
+    detail = match["what"].replace("`", "")
+    pointer = prefix + pointer_of(match["path"] or "$")
+    if named := _NAMED.search(match["what"]):
+        pointer += "/" + _escaped(named["name"])
+    detail = detail[:1].lower() + detail[1:]
+    message = f"{pointer or 'the body'}: {detail}; correct it and send the request again"
+    return Invalid(message, code="invalid_body", fields=[FieldError(pointer, detail)])
+
+
+def pointer_of(path: str) -> str:
+    """`$.a[0].b` as `/a/0/b`; a step that msgspec doesn't name (`[...]`, a value of a map) ends the pointer."""
+    pointer = ""
+    for step in _STEP.finditer(path):
+        if step["any"]:
+            break
+        pointer += "/" + _escaped(step["name"] or step["index"])
+    return pointer
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _refuse_malformed(why: str) -> NoReturn:
+    raise Refusal(
+        400, "malformed_json", f"the body is not JSON ({why}); correct it and send the request again"
+    ) from None
