@@ -1,0 +1,1 @@
+"""The rules of tenants: states, API keys, scopes, countries. Pure."""

@@ -1,0 +1,161 @@
+"""Tenants: creating them, changing them, and answering what others need to know of them."""
+
+from collections.abc import Collection, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from msgspec import UNSET, UnsetType, convert
+
+from corebilling.events.envelope import NewEvent
+from corebilling.events.tenant import TenantCreated, TenantUpdated
+from corebilling.kernel import money, period
+from corebilling.kernel.clock import Clock
+from corebilling.kernel.errors import NotFound, invalid_field
+from corebilling.kernel.party import TenantProfile
+from corebilling.platform.bus.outbox import emit
+from corebilling.platform.db import Tx
+from corebilling.tenant.clocks import TestClocks
+from corebilling.tenant.domain import states
+from corebilling.tenant.domain.countries import require_country
+from corebilling.tenant.domain.states import TenantStatus
+from corebilling.tenant.keys import ApiKeys
+from corebilling.tenant.ports import NewTenantSetup
+from corebilling.tenant.queries import models, test_clocks
+from corebilling.tenant.queries import tenants as queries
+from corebilling.tenant.schemas import SettingsPatch, TenantCreate, TenantOut, TenantPatch
+
+
+class TenantService(ApiKeys, TestClocks):
+    """The tenant context as others see it; keys and test clocks are in files of their own."""
+
+    def __init__(self, *, clock: Clock, setups: Sequence[NewTenantSetup]) -> None:
+        super().__init__(clock=clock)
+        self._setups = setups
+
+    async def create(self, tx: Tx, data: TenantCreate, *, tenant_id: UUID) -> TenantOut:
+        """A new tenant with all that other contexts set up for it. `tx` must be allowed to write for `tenant_id`."""
+        money.exponent(data.currency)
+        period.zone(data.time_zone)
+        if data.country is not None:
+            require_country(data.country)
+        if data.clock_at is not None and not data.sandbox:
+            raise invalid_field("/clock_at", "only a sandbox has a test clock; add sandbox: true or leave clock_at out")
+        now = self._clock()
+        row = await queries.add_tenant(
+            tx.conn,
+            tenant_id=tenant_id,
+            name=data.name,
+            region=data.region,
+            country=data.country,
+            currency=data.currency,
+            time_zone=data.time_zone,
+            sandbox=data.sandbox,
+            invoice_prefix=data.invoice_prefix,
+            net_days=data.net_days,
+            created_at=now,
+        )
+        assert row is not None
+        if data.clock_at is not None:
+            await test_clocks.set_clock(tx.conn, tenant_id=tenant_id, now_at=data.clock_at)
+        for setup in self._setups:
+            await setup.set_up(tx, tenant_id, data.currency)
+        created = TenantCreated(tenant_id, row.name, row.region, row.currency, row.time_zone, row.sandbox)
+        await emit(tx, [NewEvent(tenant_id, tenant_id, row.seq, created, now)])
+        return _shown(row)
+
+    async def find(
+        self,
+        tx: Tx,
+        *,
+        after: UUID | None,
+        limit: int,
+        status: str | None = None,
+        sandbox: bool | None = None,
+    ) -> list[TenantOut]:
+        """Tenants of the installation, newest first, in a system transaction."""
+        rows = await queries.list_tenants(tx.conn, before_id=after, status=status, sandbox=sandbox, page_size=limit)
+        return [_shown(row) for row in rows]
+
+    async def get(self, tx: Tx, tenant_id: UUID) -> TenantOut:
+        """One tenant. Raises `NotFound`."""
+        return _shown(_found(await queries.get_tenant(tx.conn, tenant_id=tenant_id), tenant_id))
+
+    async def update(self, tx: Tx, tenant_id: UUID, change: TenantPatch) -> TenantOut:
+        """Change a tenant, in a system transaction. Raises `NotFound`, `Invalid`, and `Conflict` for a forbidden move of its state."""
+        before = _found(await queries.lock_tenant(tx.conn, tenant_id=tenant_id), tenant_id)
+        country = before.country if change.country is UNSET else change.country
+        if country is not None and country != before.country:
+            require_country(country)
+        status = _or(change.status, before.status)
+        if status != before.status:
+            states.require_move(before.status, status)
+        row = await queries.change_tenant(
+            tx.conn,
+            tenant_id=tenant_id,
+            name=_or(change.name, before.name),
+            region=_or(change.region, before.region),
+            country=country,
+            status=status,
+            invoice_prefix=_or(change.invoice_prefix, before.invoice_prefix),
+            net_days=_or(change.net_days, before.net_days),
+            updated_at=self._clock(),
+        )
+        return await self._changed(tx, _found(row, tenant_id))
+
+    async def update_settings(self, tx: Tx, tenant_id: UUID, change: SettingsPatch) -> TenantOut:
+        """What a tenant changes about itself."""
+        before = _found(await queries.lock_tenant(tx.conn, tenant_id=tenant_id), tenant_id)
+        row = await queries.change_settings(
+            tx.conn,
+            tenant_id=tenant_id,
+            name=_or(change.name, before.name),
+            invoice_prefix=_or(change.invoice_prefix, before.invoice_prefix),
+            net_days=_or(change.net_days, before.net_days),
+            updated_at=self._clock(),
+        )
+        return await self._changed(tx, _found(row, tenant_id))
+
+    async def profiles(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, TenantProfile]:
+        """Tenants as documents show them; those that `tx` may not see are absent."""
+        rows = await queries.get_profiles(tx.conn, tenant_ids=list(tenant_ids))
+        return {
+            row.tenant_id: TenantProfile(
+                row.tenant_id, row.name, row.currency, row.time_zone, row.sandbox, row.invoice_prefix, row.net_days
+            )
+            for row in rows
+        }
+
+    async def _changed(self, tx: Tx, row: models.Tenant) -> TenantOut:
+        updated = TenantUpdated(row.tenant_id, row.name, row.region, row.currency, row.time_zone, row.status)
+        await emit(tx, [NewEvent(row.tenant_id, row.tenant_id, row.seq, updated, row.updated_at)])
+        return _shown(row)
+
+
+T = TypeVar("T")
+
+
+def _or(given: T | UnsetType, present: T) -> T:
+    return present if isinstance(given, UnsetType) else given
+
+
+def _found(row: models.Tenant | None, tenant_id: UUID) -> models.Tenant:
+    if row is None:
+        raise NotFound(f"there is no tenant {tenant_id}; check the id", code="tenant_not_found")
+    return row
+
+
+def _shown(row: models.Tenant) -> TenantOut:
+    return TenantOut(
+        id=row.tenant_id,
+        name=row.name,
+        region=row.region,
+        country=row.country,
+        currency=row.currency,
+        time_zone=row.time_zone,
+        sandbox=row.sandbox,
+        status=convert(row.status, TenantStatus),
+        invoice_prefix=row.invoice_prefix,
+        net_days=row.net_days,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
