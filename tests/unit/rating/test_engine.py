@@ -1,0 +1,110 @@
+"""The engine: worked figures for each model, and laws that hold for every price and quantity."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corebilling.kernel.charge import Derivation
+from corebilling.kernel.errors import Invalid
+from corebilling.kernel.money import EXACT
+from corebilling.rating.domain.engine import ENGINE_VERSION, formula, minor_amount, rate
+from corebilling.rating.domain.graduated import Graduated, Tier
+from corebilling.rating.domain.price import parse
+
+TIERS = (
+    '{"model":"graduated","tiers":[{"up_to":"100","unit_amount":"1.00","flat_amount":"10"},'
+    '{"up_to":"200","unit_amount":"0.50","flat_amount":"5"},{"up_to":null,"unit_amount":"0.25"}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("definition", "quantity", "amount"),
+    [
+        ('{"model":"flat","amount":"49.90"}', "0", "49.90"),
+        ('{"model":"flat","amount":"49.90"}', "7", "49.90"),
+        ('{"model":"per_unit","unit_amount":"0.0375"}', "250", "9.375"),
+        ('{"model":"per_unit","unit_amount":"0.0375"}', "0", "0"),
+        (TIERS, "0", "10"),
+        (TIERS, "1", "11"),
+        (TIERS, "100", "110"),
+        (TIERS, "100.5", "115.25"),
+        (TIERS, "200", "165"),
+        (TIERS, "1000", "365"),
+    ],
+)
+def test_worked_figures(definition: str, quantity: str, amount: str) -> None:
+    assert rate(parse(definition), Decimal(quantity)).amount == Decimal(amount)
+
+
+def test_a_derivation_can_be_checked_by_hand() -> None:
+    derivation = rate(parse(TIERS), Decimal(250), epoch=7)
+    assert formula(derivation) == "10 + 100 x 1 + 5 + 100 x 0.5 + 50 x 0.25 = 177.5"
+    assert (derivation.epoch, derivation.engine_version) == (7, ENGINE_VERSION)
+    assert msgspec.json.decode(msgspec.json.encode(derivation), type=Derivation) == derivation
+
+
+def test_a_charge_is_rounded_once_half_away_from_zero() -> None:
+    price = parse(
+        '{"model":"graduated","tiers":[{"up_to":"1","unit_amount":"0.004"},{"up_to":null,"unit_amount":"0.001"}]}'
+    )
+    assert minor_amount(rate(price, Decimal(2)), "EUR") == 1
+    assert minor_amount(rate(price, Decimal(1)), "EUR") == 0
+
+
+def test_what_was_billed_comes_off_after_rounding() -> None:
+    price = parse('{"model":"per_unit","unit_amount":"0.333"}')
+    assert minor_amount(rate(price, Decimal(3), already_billed_minor=33), "EUR") == 67
+
+
+@pytest.mark.parametrize("quantity", ["-1", "NaN", "Infinity", "1e20"])
+def test_a_quantity_that_cannot_be_is_refused(quantity: str) -> None:
+    with pytest.raises(Invalid):
+        rate(parse(TIERS), Decimal(quantity))
+
+
+amounts = st.decimals(min_value=0, max_value=10**9, places=6, allow_nan=False, allow_infinity=False)
+quantities = st.decimals(min_value=0, max_value=10**12, places=6, allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def graduated(draw: st.DrawFn) -> Graduated:
+    bounds = sorted(draw(st.sets(st.integers(1, 10**9), max_size=5)))
+    uppers: list[Decimal | None] = [*map(Decimal, bounds), None]
+    return Graduated(tuple(Tier(upper, draw(amounts), draw(amounts)) for upper in uppers))
+
+
+@given(graduated(), quantities)
+def test_tiers_split_the_quantity_without_remainder(price: Graduated, quantity: Decimal) -> None:
+    derivation = rate(price, quantity)
+    assert sum((step.quantity for step in derivation.steps), Decimal(0)) == quantity
+    assert all(
+        step.amount == EXACT.add(EXACT.multiply(step.quantity, step.unit_amount), step.flat_amount)
+        for step in derivation.steps
+    )
+    total = Decimal(0)
+    for step in derivation.steps:
+        total = EXACT.add(total, step.amount)
+    assert derivation.amount == total
+
+
+@given(graduated(), quantities, quantities)
+def test_more_usage_never_costs_less(price: Graduated, one: Decimal, other: Decimal) -> None:
+    less, more = sorted((one, other))
+    assert rate(price, less).amount <= rate(price, more).amount
+
+
+@given(graduated(), st.lists(quantities, min_size=1, max_size=6), st.randoms())
+def test_usage_reported_in_parts_costs_the_same_in_any_order(
+    price: Graduated, parts: list[Decimal], random: object
+) -> None:
+    """What each report adds (total after less total before) sums to the price of the whole, whatever the order."""
+    shuffled = list(parts)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    seen, billed = Decimal(0), Decimal(0)
+    for part in shuffled:
+        seen = EXACT.add(seen, part)
+        billed = EXACT.add(billed, EXACT.subtract(rate(price, seen).amount, billed))
+    assert billed == rate(price, sum(parts, Decimal(0))).amount
