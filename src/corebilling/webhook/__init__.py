@@ -1,0 +1,1 @@
+"""Webhook endpoints of tenants and the signed delivery of events to them."""

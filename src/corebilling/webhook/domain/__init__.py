@@ -1,0 +1,1 @@
+"""Rules of delivery: signatures, filters, targets, retries. No I/O."""
