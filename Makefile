@@ -51,6 +51,8 @@ lock: setup ## resolve the versions again (needs uv)
 	  --extra embedded --group dev pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  -c requirements.lock pyproject.toml -o requirements.runtime.lock
+	@echo hatchling | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  -c requirements.lock - -o requirements.build.lock
 
 clean: ## remove what the targets made
 	rm -rf .venv .cache .dev dist build demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
