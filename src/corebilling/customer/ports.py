@@ -1,0 +1,14 @@
+"""What customers ask of other contexts."""
+
+from collections.abc import Collection
+from typing import Protocol
+from uuid import UUID
+
+from corebilling.kernel.party import TenantProfile
+from corebilling.platform.db import Tx
+
+
+class Tenants(Protocol):
+    """Tenants as documents show them: their currency and time zone are what a customer gets unless told otherwise."""
+
+    async def profiles(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, TenantProfile]: ...
