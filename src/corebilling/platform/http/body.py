@@ -7,6 +7,7 @@ import msgspec
 from litestar.connection import Request
 
 from corebilling.kernel.errors import FieldError, Invalid
+from corebilling.platform.http.decimals import check_decimals, holds_decimals
 from corebilling.platform.http.problem import Refusal
 
 T = TypeVar("T")
@@ -24,11 +25,15 @@ class JsonBody(Generic[T]):
     def __init__(self, body_type: type[T] | Any) -> None:
         self.type = body_type
         self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(body_type)
+        self._holds_decimals = holds_decimals(body_type)
 
     async def read(self, request: Request[Any, Any, Any]) -> T:
-        """The body of a request sent as application/json. Raises Refusal (415, 413) and what `decode_json` raises."""
+        """The body of a request sent as application/json. Raises Refusal (415, 413) and what `decode_json` and `check_decimals` raise."""
         require_content_type(request, "application/json")
-        return decode_json(await request.body(), self._decoder)
+        decoded = decode_json(await request.body(), self._decoder)
+        if self._holds_decimals:
+            check_decimals(decoded)
+        return decoded
 
 
 def decode_json(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:

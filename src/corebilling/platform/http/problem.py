@@ -10,6 +10,7 @@ from litestar.response import Response
 from loguru import logger
 
 from corebilling.kernel.errors import DomainError, FieldError
+from corebilling.platform.db.errors import sqlstate
 from corebilling.platform.http.exchange import exchange_of
 
 PROBLEM_JSON = "application/problem+json"
@@ -51,6 +52,7 @@ _ADVICE: Mapping[int, str] = {
     405: "this path doesn't offer the method; see the Allow header",
     413: "the body is larger than 16 MiB; send it in several requests",
 }
+_RACES = ("23505", "23503")  # unique_violation, foreign_key_violation
 _DISCONNECTED = "client disconnected prematurely"
 
 
@@ -132,7 +134,13 @@ def handle_http_exception(request: Request[Any, Any, Any], error: HTTPException)
 
 
 def handle_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """A fault of ours: logged in full, answered with nothing but the request's id."""
+    """A fault of ours: logged in full, answered with nothing but the request's id.
+
+    One that isn't: of two requests that make the same thing at once, the database refuses the second.
+    """
+    if sqlstate(error) in _RACES:
+        detail = "another request changed the same thing at the same time; look at it and send this one again"
+        return problem_response(request, 409, "concurrent_change", detail)
     logger.opt(exception=error).error("{} {} failed", request.method, request.scope.get("path_template", "-"))
     detail = "an unexpected error happened and was recorded; quote the request id when you report it"
     return problem_response(request, 500, "internal_error", detail)

@@ -10,7 +10,8 @@ application's dependencies by name (`edge` from the request); all others are pat
 reads them. The route table built from these declarations feeds `corebilling routes`, the OpenAPI document and Kong.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
@@ -27,6 +28,7 @@ from corebilling.platform.http.endpoint import Endpoint
 PREFIX = "/v1/"
 ALIAS_PREFIX = "/v1/billing/"
 ENDPOINT = "endpoint"
+_JSON = "application/json"
 
 
 class Public:
@@ -51,6 +53,8 @@ class Declaration(msgspec.Struct, frozen=True):
     summary: str
     description: str
     endpoint: Endpoint
+    consumes: Mapping[str, Any]
+    produces: str
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -66,14 +70,25 @@ class UndeclaredScope(RuntimeError):
     """A handler doesn't say who may call it; the application refuses to start."""
 
 
-def get(path: str, *, scope: Scope, summary: str, status_code: int = 200) -> Decorator:
-    """A GET handler."""
-    return _declared(_get, path, scope, summary, status_code)
+def get(path: str, *, scope: Scope, summary: str, status_code: int = 200, produces: str = _JSON) -> Decorator:
+    """A GET handler. `produces` is the media type of its answer."""
+    return _declared(_get, path, scope, summary, status_code, produces=produces)
 
 
-def post(path: str, *, scope: Scope, summary: str, status_code: int = 201) -> Decorator:
-    """A POST handler; `status_code` is documented, what is sent is what the handler's response says."""
-    return _declared(_post, path, scope, summary, status_code)
+def post(
+    path: str,
+    *,
+    scope: Scope,
+    summary: str,
+    status_code: int = 201,
+    consumes: Mapping[str, Any] = MappingProxyType({}),
+    produces: str = _JSON,
+) -> Decorator:
+    """A POST handler. `status_code` is documented; what is sent is what the handler's response says.
+
+    `consumes` documents the body of a handler that reads `request.body()` itself: a type for each media type.
+    """
+    return _declared(_post, path, scope, summary, status_code, consumes, produces)
 
 
 def put(path: str, *, scope: Scope, summary: str, status_code: int = 200) -> Decorator:
@@ -91,15 +106,25 @@ def delete(path: str, *, scope: Scope, summary: str, status_code: int = 204) -> 
     return _declared(_delete, path, scope, summary, status_code)
 
 
-def _declared(make: Any, path: str, scope: Scope, summary: str, status_code: int) -> Decorator:
+def _declared(
+    make: Any,
+    path: str,
+    scope: Scope,
+    summary: str,
+    status_code: int,
+    consumes: Mapping[str, Any] = MappingProxyType({}),
+    produces: str = _JSON,
+) -> Decorator:
     paths = [path]
     if path.startswith(PREFIX):
         paths.append(ALIAS_PREFIX + path.removeprefix(PREFIX))
 
     def decorate(function: HandlerFunction) -> HTTPRouteHandler:
         endpoint = Endpoint(path, function)
-        declaration = Declaration(scope, summary, (function.__doc__ or "").strip(), endpoint)
-        handler: HTTPRouteHandler = make(paths, opt={ENDPOINT: declaration}, status_code=status_code)(endpoint.function)
+        bodies = {_JSON: endpoint.body.type} if endpoint.body else consumes
+        declaration = Declaration(scope, summary, (function.__doc__ or "").strip(), endpoint, bodies, produces)
+        options = {"opt": {ENDPOINT: declaration}, "status_code": status_code, "media_type": produces}
+        handler: HTTPRouteHandler = make(paths, **options)(endpoint.function)
         return handler
 
     return decorate
