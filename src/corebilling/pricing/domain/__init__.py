@@ -1,0 +1,1 @@
+"""The rules of pricing. Pure; the maths of prices is rating's."""
