@@ -1,0 +1,127 @@
+"""Final rating: what a closed period costs, once and for good (docs/adr/0007)."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from corebilling.events.envelope import Envelope, NewEvent
+from corebilling.events.rating import RatingCompleted, RatingFailed
+from corebilling.events.scheduler import BillingCycleClosed
+from corebilling.kernel.clock import Clock
+from corebilling.kernel.period import Period
+from corebilling.platform.bus.outbox import emit
+from corebilling.platform.db import Tx
+from corebilling.rating import store
+from corebilling.rating.domain.engine import ENGINE_VERSION
+from corebilling.rating.domain.rating import Rated, RatingOrder, Unrateable
+from corebilling.rating.ports import Contracts
+from corebilling.rating.queries import ratings as queries
+from corebilling.rating.rater import Rater
+
+Closed = Envelope[BillingCycleClosed]
+
+
+class Closing:
+    """Rates closed periods in batches over many tenants."""
+
+    def __init__(self, *, clock: Clock, contracts: Contracts, rater: Rater) -> None:
+        self._clock = clock
+        self._contracts = contracts
+        self._rater = rater
+
+    async def rate(self, tx: Tx, events: Sequence[Closed]) -> None:
+        """Rate each closed period that isn't final yet. Periods of one subscription follow each other, oldest first."""
+        for wave in _waves(events):
+            await self._rate_wave(tx, wave)
+
+    async def _rate_wave(self, tx: Tx, wave: dict[tuple[UUID, UUID], Closed]) -> None:
+        orders = await self._open_orders(tx, wave)
+        if not orders:
+            return
+        contracts = await self._contracts.contracts(tx, [order.key for order in orders])
+        results = await self._rater.rate(tx, orders, contracts)
+        failed = [item for item in results if isinstance(item, Unrateable)]
+        if failed:
+            await queries.revert_billed_epochs(
+                tx.conn,
+                tenant_ids=[item.order.tenant_id for item in failed],
+                subscription_ids=[item.order.subscription_id for item in failed],
+            )
+        rated = [item for item in results if isinstance(item, Rated)]
+        written = await store.put_final(tx, rated, self._clock())
+        completed = [_completed(rating_id, item, wave[item.order.key]) for rating_id, item in written]
+        await emit(tx, [*completed, *(_failed(item, wave[item.order.key]) for item in failed)])
+
+    async def _open_orders(self, tx: Tx, wave: dict[tuple[UUID, UUID], Closed]) -> list[RatingOrder]:
+        """Locks the subscriptions and moves their billed epochs on; periods that are final already are left out."""
+        advanced = await queries.advance_billed_epochs(
+            tx.conn,
+            tenant_ids=[tenant_id for tenant_id, _ in wave],
+            subscription_ids=[subscription_id for _, subscription_id in wave],
+            epochs=[event.payload.epoch for event in wave.values()],
+        )
+        final = await store.final_periods(tx, [(*key, event.payload.period_start) for key, event in wave.items()])
+        orders = []
+        for row in advanced:
+            closed = wave[row.tenant_id, row.subscription_id].payload
+            if (row.tenant_id, row.subscription_id, closed.period_start) not in final:
+                period = Period(closed.period_start, closed.period_end, closed.period_index)
+                orders.append(
+                    RatingOrder(
+                        row.tenant_id, row.subscription_id, period, row.epoch, row.previous_epoch, closed.cycle_id
+                    )
+                )
+        return orders
+
+
+def _waves(events: Sequence[Closed]) -> list[dict[tuple[UUID, UUID], Closed]]:
+    """At most one period of a subscription in each wave, the older one first."""
+    waves: list[dict[tuple[UUID, UUID], Closed]] = []
+    for event in sorted(events, key=lambda event: event.payload.period_index):
+        key = (event.tenant_id, event.payload.subscription_id)
+        wave = next((wave for wave in waves if key not in wave), None)
+        if wave is None:
+            wave = {}
+            waves.append(wave)
+        wave[key] = event
+    return waves
+
+
+def _completed(rating_id: UUID, item: Rated, cause: Closed) -> NewEvent:
+    closed = cause.payload
+    return _event(
+        item.order,
+        RatingCompleted(
+            rating_id=rating_id,
+            cycle_id=closed.cycle_id,
+            subscription_id=closed.subscription_id,
+            customer_id=item.contract.customer_id,
+            period_index=closed.period_index,
+            period_start=closed.period_start,
+            period_end=closed.period_end,
+            closed_at=closed.closed_at,
+            currency=item.contract.currency,
+            total_minor=item.total_minor,
+            epoch=item.order.epoch,
+            engine_version=ENGINE_VERSION,
+        ),
+        cause,
+    )
+
+
+def _failed(item: Unrateable, cause: Closed) -> NewEvent:
+    closed = cause.payload
+    payload = RatingFailed(closed.cycle_id, closed.subscription_id, closed.period_start, closed.period_end, item.reason)
+    return _event(item.order, payload, cause)
+
+
+def _event(order: RatingOrder, payload: msgspec.Struct, cause: Closed) -> NewEvent:
+    return NewEvent(
+        tenant_id=order.tenant_id,
+        resource_id=order.subscription_id,
+        resource_seq=0,
+        payload=payload,
+        occurred_at=cause.payload.closed_at,
+        cause=cause,
+    )

@@ -1,0 +1,91 @@
+"""What is to be rated, and what came of it."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from corebilling.kernel.charge import BilledCharge
+from corebilling.kernel.party import Contract
+from corebilling.kernel.period import Period, period_at, zone
+
+NOTHING_BILLED = -1
+"""The billed epoch of a subscription that has no final rating yet."""
+
+_HOUR = timedelta(hours=1)
+_INSTANT = timedelta(microseconds=1)
+
+
+class RatingOrder(msgspec.Struct, frozen=True):
+    """One period of a subscription to rate, with the usage up to and including `epoch`.
+
+    Every final period of the subscription holds the usage up to `billed_epoch`: what came between the two with a
+    timestamp before this period is late usage and lands here.
+    """
+
+    tenant_id: UUID
+    subscription_id: UUID
+    period: Period
+    epoch: int
+    billed_epoch: int = NOTHING_BILLED
+    cycle_id: UUID | None = None
+
+    @property
+    def key(self) -> tuple[UUID, UUID]:
+        """The subscription, as other contexts are asked for it."""
+        return (self.tenant_id, self.subscription_id)
+
+
+class Rated(msgspec.Struct, frozen=True):
+    """The charges of a period, each rounded once."""
+
+    order: RatingOrder
+    contract: Contract
+    charges: tuple[BilledCharge, ...]
+    total_minor: int
+
+
+class Unrateable(msgspec.Struct, frozen=True):
+    """A period that can't be rated until someone mends what `reason` names."""
+
+    order: RatingOrder
+    reason: str
+
+
+class Billed(msgspec.Struct, frozen=True):
+    """What was billed of a price and period so far."""
+
+    amount_minor: int
+    quantity: Decimal
+
+
+def periods_between(contract: Contract, first_at: datetime, last_at: datetime) -> list[Period]:
+    """The periods of a contract that hold usage of this span; none before its anchor."""
+    if last_at < contract.anchor_at:
+        return []
+    found = [_period_at(contract, max(first_at, contract.anchor_at))]
+    while found[-1].end <= last_at:
+        found.append(_period_at(contract, found[-1].end))
+    return found
+
+
+def periods_of_hour(contract: Contract, hour_at: datetime, before: datetime) -> list[Period]:
+    """The periods, over by `before`, that usage of the hour starting at `hour_at` may belong to: two where one ends within it."""
+    return [p for p in periods_between(contract, hour_at, hour_at + _HOUR - _INSTANT) if p.end <= before]
+
+
+def current_period(contract: Contract, at: datetime) -> Period:
+    """The period that holds the instant; the first one before the contract starts."""
+    return _period_at(contract, max(at, contract.anchor_at))
+
+
+def late_description(name: str, late: Period, time_zone: str) -> str:
+    """Such as `API calls, late usage of 2026-01-01 to 2026-01-31`, in the contract's calendar."""
+    tz = zone(time_zone)
+    first, last = late.start.astimezone(tz).date(), (late.end - _INSTANT).astimezone(tz).date()
+    return f"{name}, late usage of {first} to {last}"
+
+
+def _period_at(contract: Contract, at: datetime) -> Period:
+    return period_at(contract.anchor_at, contract.time_zone, contract.interval, contract.interval_count, at)

@@ -1,0 +1,107 @@
+"""Live rating: keeps an eye on what open periods cost while usage comes in. Never touches what is final."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from corebilling.events.envelope import Envelope, NewEvent
+from corebilling.events.rating import UsageRated
+from corebilling.events.usage import UsageReported
+from corebilling.kernel.clock import Clock
+from corebilling.platform.bus.outbox import emit
+from corebilling.platform.db import Tx
+from corebilling.rating import store
+from corebilling.rating.domain.rating import Rated, RatingOrder, periods_between
+from corebilling.rating.ports import Contracts, Usage
+from corebilling.rating.queries import due as queries
+from corebilling.rating.rater import Rater
+
+DUE_CHANNEL = "rating_due"
+"""NOTIFY channel: something may fall due soon."""
+
+
+class LiveRating:
+    """Notes what usage touches, and after the debounce rates it from the stored usage."""
+
+    def __init__(
+        self, *, clock: Clock, contracts: Contracts, usage: Usage, rater: Rater, debounce_seconds: float
+    ) -> None:
+        self._clock = clock
+        self._contracts = contracts
+        self._usage = usage
+        self._rater = rater
+        self._debounce = timedelta(seconds=debounce_seconds)
+
+    async def note(self, tx: Tx, events: Sequence[Envelope[UsageReported]]) -> None:
+        """Mark the reported subscriptions as due, with the span of their usage."""
+        spans: dict[tuple[UUID, UUID], tuple[datetime, datetime]] = {}
+        for event in events:
+            for series in event.payload.series:
+                key = (event.tenant_id, series.subscription_id)
+                first_at, last_at = spans.get(key, (series.first_at, series.last_at))
+                spans[key] = (min(first_at, series.first_at), max(last_at, series.last_at))
+        if not spans:
+            return
+        await queries.mark_due(
+            tx.conn,
+            tenant_ids=[tenant_id for tenant_id, _ in spans],
+            subscription_ids=[subscription_id for _, subscription_id in spans],
+            first_ats=[first_at for first_at, _ in spans.values()],
+            last_ats=[last_at for _, last_at in spans.values()],
+            due_at=self._clock() + self._debounce,
+        )
+        tx.wake(DUE_CHANNEL)
+
+    async def rate_due(self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> int:
+        """Claim those of the subscriptions that are still due, rate their open periods, and tell of totals that moved.
+
+        Answers how many were claimed. The claim precedes the reading of usage: what is reported later is due anew.
+        """
+        claimed = await queries.claim_due(
+            tx.conn,
+            tenant_ids=[tenant_id for tenant_id, _ in keys],
+            subscription_ids=[subscription_id for _, subscription_id in keys],
+        )
+        if not claimed:
+            return 0
+        epochs = await self._usage.current_epochs(tx, {row.tenant_id for row in claimed})
+        contracts = await self._contracts.contracts(tx, [(row.tenant_id, row.subscription_id) for row in claimed])
+        orders = [
+            RatingOrder(row.tenant_id, row.subscription_id, period, epochs[row.tenant_id])
+            for row in claimed
+            if (contract := contracts.get((row.tenant_id, row.subscription_id))) is not None
+            for period in periods_between(contract, row.first_at, row.last_at)
+        ]
+        final = await store.final_periods(tx, [(*order.key, order.period.start) for order in orders])
+        still_open = [order for order in orders if (*order.key, order.period.start) not in final]
+        if still_open:
+            results = await self._rater.rate(tx, still_open, contracts)
+            await self._save(tx, [item for item in results if isinstance(item, Rated)])
+        return len(claimed)
+
+    async def _save(self, tx: Tx, rated: Sequence[Rated]) -> None:
+        """Write live ratings and emit `usage.rated` for each total that moved."""
+        before = await store.live_totals(tx, [(*item.order.key, item.order.period.start) for item in rated])
+        now = self._clock()
+        written = await store.put_live(tx, rated, now)
+        await emit(
+            tx,
+            [
+                NewEvent(
+                    tenant_id=item.order.tenant_id,
+                    resource_id=item.order.subscription_id,
+                    resource_seq=0,
+                    payload=UsageRated(
+                        item.order.subscription_id,
+                        item.order.period.start,
+                        item.order.period.end,
+                        item.contract.currency,
+                        item.total_minor,
+                        item.order.epoch,
+                    ),
+                    occurred_at=now,
+                )
+                for _, item in written
+                if before.get((*item.order.key, item.order.period.start)) != item.total_minor
+            ],
+        )

@@ -1,0 +1,77 @@
+"""The live rater: a loop that rates what usage has touched, once its debounce is over. Many may run at once."""
+
+import asyncio
+from datetime import timedelta
+
+from loguru import logger
+
+from corebilling.kernel.clock import Clock
+from corebilling.platform.db import Database
+from corebilling.platform.db.errors import is_transient
+from corebilling.platform.db.notify import Listener
+from corebilling.rating.live import DUE_CHANNEL
+from corebilling.rating.queries import due as queries
+from corebilling.rating.service import RatingService
+
+_POLL_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
+
+
+class LiveRater:
+    """Claims and rates in one transaction, so that a crash leaves what was due as due as before."""
+
+    def __init__(self, db: Database, service: RatingService, *, clock: Clock, batch_size: int = 500) -> None:
+        self._db = db
+        self._service = service
+        self._clock = clock
+        self._batch_size = batch_size
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Rate until `stopping` is set; a batch that has begun is finished."""
+        async with Listener(self._db.url, DUE_CHANNEL).listening() as listener:
+            waker = asyncio.create_task(_wake_when(stopping, listener), name="live-rater-stop")
+            try:
+                while not stopping.is_set():
+                    await self._turn(listener)
+            finally:
+                waker.cancel()
+
+    async def _turn(self, listener: Listener) -> None:
+        try:
+            if await self.rate_once():
+                return
+            seconds = await self._seconds_to_next()
+        except Exception as error:  # noqa: BLE001 - what is due stays due; the other loops of this process go on
+            if is_transient(error):
+                logger.warning("live rating waits for the database: {}", error)
+            else:
+                logger.exception("live rating failed; it is tried again")
+            seconds = _RETRY_SECONDS
+        await listener.wait(seconds)
+
+    async def rate_once(self) -> int:
+        """Rate one batch of what is due; answers how many subscriptions were rated."""
+        async with self._db.system() as tx:
+            due = await queries.due_keys(tx.conn, now=self._clock(), row_limit=self._batch_size)
+        if not due:
+            return 0
+        keys = [(row.tenant_id, row.subscription_id) for row in due]
+        async with self._db.tenants({tenant_id for tenant_id, _ in keys}) as tx:
+            return await self._service.live.rate_due(tx, keys)
+
+    async def backlog(self) -> int:
+        """How many subscriptions are due, for the queue depth."""
+        async with self._db.system() as tx:
+            return await queries.count_due(tx.conn, now=self._clock()) or 0
+
+    async def _seconds_to_next(self) -> float:
+        async with self._db.system() as tx:
+            due_at = await queries.next_due_at(tx.conn)
+        if due_at is None:
+            return _POLL_SECONDS
+        return min(max((due_at - self._clock()) / timedelta(seconds=1), 0.01), _POLL_SECONDS)
+
+
+async def _wake_when(stopping: asyncio.Event, listener: Listener) -> None:
+    await stopping.wait()
+    listener.wake()

@@ -1,0 +1,48 @@
+"""Advances test clocks: from one due instant to the next, waiting at each until all its consequences are handled."""
+
+from datetime import timedelta
+
+from corebilling.kernel.sandbox import SandboxClock
+from corebilling.platform.db import Database, Tx
+from corebilling.scheduler.ports import SandboxClocks, Unhandled
+from corebilling.scheduler.queries import cycles as queries
+
+_LOOK_BACK = timedelta(hours=1)
+"""Events from before the order count as well: a subscription made just then has no cycle until its event is handled."""
+
+
+class TestClocks:
+    """Moves the clocks of sandboxes that were ordered forward."""
+
+    __test__ = False  # its name is not that of a test
+
+    def __init__(self, db: Database, *, sandboxes: SandboxClocks, unhandled: Unhandled) -> None:
+        self._db = db
+        self._sandboxes = sandboxes
+        self._unhandled = unhandled
+
+    async def advance_once(self) -> tuple[int, int]:
+        """One step for each clock that can take one; answers (clocks moved, clocks still on their way)."""
+        async with self._db.system() as tx:
+            ordered = [item for item in await self._sandboxes.sandbox_clocks(tx) if item.target_at is not None]
+            arrived = moved = 0
+            for item in ordered:
+                step = await self._step(tx, item)
+                moved += step != "waits"
+                arrived += step == "arrived"
+        return moved, len(ordered) - arrived
+
+    async def _step(self, tx: Tx, item: SandboxClock) -> str:
+        assert item.target_at is not None
+        assert item.advance_started_at is not None
+        # In this order: a cycle that another worker closes in between has left its event, and the clock waits for it.
+        due_at = await queries.next_due_of_tenant(tx.conn, tenant_id=item.tenant_id)
+        if await self._unhandled.exists(tx, item.tenant_id, item.advance_started_at - _LOOK_BACK):
+            return "waits"
+        if due_at is None or due_at > item.target_at:
+            await self._sandboxes.move_clock(tx, item.tenant_id, item.target_at, done=True)
+            return "arrived"
+        if due_at <= item.now_at:
+            return "waits"
+        await self._sandboxes.move_clock(tx, item.tenant_id, due_at, done=False)
+        return "moved"

@@ -1,0 +1,1 @@
+"""What a billing cycle is, and which moves it may make. Pure."""

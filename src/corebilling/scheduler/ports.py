@@ -1,0 +1,29 @@
+"""What the scheduler asks of others."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from corebilling.kernel.sandbox import SandboxClock
+from corebilling.platform.db import Tx
+
+
+class Usage(Protocol):
+    """Seals the usage written so far and answers each tenant's sealed epoch. Waits for its writers: run it in a transaction of its own."""
+
+    async def seal(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, int]: ...
+
+
+class SandboxClocks(Protocol):
+    """The sandboxes that have a time of their own, and how to move one. In system transactions."""
+
+    async def sandbox_clocks(self, tx: Tx) -> list[SandboxClock]: ...
+
+    async def move_clock(self, tx: Tx, tenant_id: UUID, now_at: datetime, done: bool) -> None: ...
+
+
+class Unhandled(Protocol):
+    """Whether a tenant has an event written since that instant (wall time) that some consumer hasn't handled yet."""
+
+    async def exists(self, tx: Tx, tenant_id: UUID, since: datetime) -> bool: ...

@@ -1,0 +1,85 @@
+"""The scheduler's loop: closes due cycles, advances test clocks, runs periodic duties. Many may run at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from loguru import logger
+
+from corebilling.platform.db import Database
+from corebilling.platform.db.errors import is_transient
+from corebilling.platform.db.notify import Listener
+from corebilling.scheduler import metrics
+from corebilling.scheduler.clocks import TestClocks
+from corebilling.scheduler.closing import Closing
+from corebilling.scheduler.service import CHANNEL
+
+_POLL_SECONDS = 1.0
+_ADVANCING_SECONDS = 0.05
+_DEPTH_SECONDS = 5.0
+
+
+class Duty(msgspec.Struct, frozen=True):
+    """Work to be done every so often, such as dropping old partitions. It may run in several processes at once."""
+
+    name: str
+    interval_seconds: float
+    work: Callable[[], Awaitable[None]]
+
+
+class SchedulerWorker:
+    """`duties` are other parts' periodic work that this loop takes along."""
+
+    def __init__(self, db: Database, closing: Closing, clocks: TestClocks, *, duties: Sequence[Duty] = ()) -> None:
+        self._db = db
+        self._closing = closing
+        self._clocks = clocks
+        self._duties = (Duty("queue-depth", _DEPTH_SECONDS, self._count), *duties)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set; a batch that has begun is finished."""
+        async with Listener(self._db.url, CHANNEL).listening() as listener:
+            tasks = [asyncio.create_task(_repeat(duty, stopping), name=duty.name) for duty in self._duties]
+            tasks.append(asyncio.create_task(_wake_when(stopping, listener), name="scheduler-stop"))
+            try:
+                while not stopping.is_set():
+                    await self._turn(listener)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _turn(self, listener: Listener) -> None:
+        try:
+            closed = await self._closing.close_once()
+            moved, advancing = await self._clocks.advance_once()
+        except Exception as error:  # noqa: BLE001 - what is due stays due; the other loops of this process go on
+            _log(error, "closing billing cycles")
+            await listener.wait(_POLL_SECONDS)
+            return
+        if not closed and not moved:
+            await listener.wait(_ADVANCING_SECONDS if advancing else _POLL_SECONDS)
+
+    async def _count(self) -> None:
+        metrics.QUEUE_DEPTH.labels("billing_cycles").set(await self._closing.count_due())
+
+
+async def _repeat(duty: Duty, stopping: asyncio.Event) -> None:
+    while not stopping.is_set():
+        try:
+            await duty.work()
+        except Exception as error:  # noqa: BLE001 - one duty's failure is tried again and stops nobody else
+            _log(error, duty.name)
+        await asyncio.sleep(duty.interval_seconds)
+
+
+async def _wake_when(stopping: asyncio.Event, listener: Listener) -> None:
+    await stopping.wait()
+    listener.wake()
+
+
+def _log(error: Exception, what: str) -> None:
+    if is_transient(error):
+        logger.warning("{} waits for the database: {}", what, error)
+    else:
+        logger.opt(exception=error).error("{} failed; it is tried again", what)
