@@ -30,3 +30,13 @@ class JournalDraft(msgspec.Struct, frozen=True):
     effective_at: datetime
     description: str
     entries: tuple[EntryDraft, ...]
+
+
+class PostedDocument(msgspec.Struct, frozen=True):
+    """A document that must have a journal, as its owner knows it. `total_minor` is the sum of the journal's debits."""
+
+    tenant_id: UUID
+    document_id: UUID
+    journal_id: UUID | None
+    currency: str
+    total_minor: int

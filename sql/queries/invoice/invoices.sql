@@ -1,0 +1,65 @@
+-- name: ListInvoices :many
+-- One page of a tenant's invoices, newest first.
+SELECT i.* FROM invoices i
+JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
+WHERE i.tenant_id = @tenant_id AND i.invoice_id < @before_id::uuid
+  AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
+ORDER BY i.invoice_id DESC
+LIMIT @page::int;
+
+-- name: ListCustomerInvoices :many
+-- The same for one customer: a query of its own, so that the customer's index is used.
+SELECT i.* FROM invoices i
+JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
+WHERE i.tenant_id = @tenant_id AND i.customer_id = @customer_id AND i.invoice_id < @before_id::uuid
+  AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
+ORDER BY i.invoice_id DESC
+LIMIT @page::int;
+
+-- name: ListSubscriptionInvoices :many
+-- The same for one subscription: a query of its own, so that the subscription's index is used.
+SELECT i.* FROM invoices i
+JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
+WHERE i.tenant_id = @tenant_id AND i.subscription_id = @subscription_id::uuid AND i.invoice_id < @before_id::uuid
+  AND (sqlc.narg('customer_id')::uuid IS NULL OR i.customer_id = sqlc.narg('customer_id'))
+  AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
+ORDER BY i.invoice_id DESC
+LIMIT @page::int;
+
+-- name: ListNumberedInvoices :many
+-- The one invoice of that number, or none.
+SELECT i.* FROM invoices i
+JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
+WHERE i.tenant_id = @tenant_id AND i.number = @number::text AND i.invoice_id < @before_id::uuid
+  AND (sqlc.narg('customer_id')::uuid IS NULL OR i.customer_id = sqlc.narg('customer_id'))
+  AND (sqlc.narg('subscription_id')::uuid IS NULL OR i.subscription_id = sqlc.narg('subscription_id'))
+  AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
+LIMIT @page::int;
+
+-- name: GetInvoice :one
+-- An invoice's facts.
+SELECT * FROM invoices WHERE tenant_id = @tenant_id AND invoice_id = @invoice_id;
+
+-- name: GetStates :many
+-- Where the invoices of a page stand.
+SELECT * FROM invoice_state WHERE tenant_id = @tenant_id AND invoice_id = ANY(@invoice_ids::uuid[]);
+
+-- name: GetLines :many
+-- The lines of an invoice, in order.
+SELECT * FROM invoice_lines WHERE tenant_id = @tenant_id AND invoice_id = @invoice_id ORDER BY line_no;
+
+-- name: DocumentsInOrder :many
+-- One page of all final invoices with an amount, across tenants: the ledger's proof compares them with journals.
+SELECT tenant_id, invoice_id, currency, total_minor, journal_id FROM invoices
+WHERE (tenant_id, invoice_id) > (@after_tenant_id::uuid, @after_invoice_id::uuid)
+  AND number IS NOT NULL AND total_minor <> 0
+ORDER BY tenant_id, invoice_id
+LIMIT @page::int;
+
+-- name: VoidedInOrder :many
+-- The same for voided invoices and the journals that reverse them.
+SELECT s.tenant_id, s.invoice_id, i.currency, s.total_minor, s.void_journal_id FROM invoice_state s
+JOIN invoices i ON i.tenant_id = s.tenant_id AND i.invoice_id = s.invoice_id
+WHERE (s.tenant_id, s.invoice_id) > (@after_tenant_id::uuid, @after_invoice_id::uuid) AND s.status = 'void'
+ORDER BY s.tenant_id, s.invoice_id
+LIMIT @page::int;

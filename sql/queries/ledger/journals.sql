@@ -1,0 +1,50 @@
+-- name: OpenAccounts :exec
+-- Gives tenants that have no account yet the accounts that documents post to.
+INSERT INTO ledger_accounts (tenant_id, code, name, kind, created_at)
+SELECT t.tenant_id, a.code, a.name, a.kind, @created_at
+FROM (
+  SELECT k.tenant_id FROM unnest(@tenant_ids::uuid[]) AS k(tenant_id)
+  WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts x WHERE x.tenant_id = k.tenant_id)
+) t
+CROSS JOIN unnest(@codes::text[], @names::text[], @kinds::text[]) AS a(code, name, kind)
+ORDER BY t.tenant_id, a.code
+ON CONFLICT (tenant_id, code) DO NOTHING;
+
+-- name: PostJournals :exec
+-- Writes journals with all of their entries in one statement: the database takes neither without the other.
+WITH posted AS (
+  INSERT INTO journals (
+    tenant_id, journal_id, document_type, document_id, currency, total_minor, entry_count, effective_at, posted_at,
+    description, digest)
+  SELECT j.tenant_id, j.journal_id, j.document_type, j.document_id, j.currency, j.total_minor, j.entry_count,
+    j.effective_at, @posted_at, j.description, decode(j.digest, 'hex')
+  FROM unnest(
+    @tenant_ids::uuid[], @journal_ids::uuid[], @document_types::text[], @document_ids::uuid[], @currencies::text[],
+    @totals_minor::bigint[], @entry_counts::smallint[], @effective_ats::timestamptz[], @descriptions::text[], @digests::text[]
+  ) AS j(
+    tenant_id, journal_id, document_type, document_id, currency, total_minor, entry_count, effective_at, description, digest)
+  ORDER BY j.tenant_id, j.document_type, j.document_id
+)
+INSERT INTO entries (tenant_id, journal_id, entry_no, account, currency, amount_minor, customer_id)
+SELECT e.tenant_id, e.journal_id, e.entry_no, e.account, e.currency, e.amount_minor, e.customer_id
+FROM unnest(
+  @entry_tenant_ids::uuid[], @entry_journal_ids::uuid[], @entry_nos::smallint[], @accounts::text[],
+  @entry_currencies::text[], @amounts_minor::bigint[], @customer_ids::uuid[]
+) AS e(tenant_id, journal_id, entry_no, account, currency, amount_minor, customer_id)
+ORDER BY e.tenant_id, e.journal_id, e.entry_no;
+
+-- name: JournalsInOrder :many
+-- One page of all journals of a kind of document, in the order in which its owner lists the documents: for the proof.
+SELECT tenant_id, journal_id, document_id, currency, total_minor FROM journals
+WHERE document_type = @document_type AND (tenant_id, document_id) > (@after_tenant_id::uuid, @after_document_id::uuid)
+ORDER BY tenant_id, document_id
+LIMIT @page::int;
+
+-- name: CurrencyBalances :many
+-- What all entries of each currency add up to, over all tenants: anything but 0 is a breach.
+SELECT tenant_id, currency, sum(amount_minor)::numeric AS balance_minor FROM entries
+GROUP BY tenant_id, currency HAVING sum(amount_minor) <> 0;
+
+-- name: FreezeView :exec
+-- Lets the whole transaction see one instant; refused once anything else was asked in it.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;

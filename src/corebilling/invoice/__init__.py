@@ -1,0 +1,1 @@
+"""Invoice: drafts, final invoices with gapless numbers, their state, explanation and PDF."""

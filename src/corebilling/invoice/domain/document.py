@@ -1,0 +1,175 @@
+"""An invoice as a value, and the ways to make one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from corebilling.events.rating import RatingCompleted
+from corebilling.kernel.charge import BilledCharge, Derivation, DerivationStep
+from corebilling.kernel.errors import Invalid
+from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
+from corebilling.kernel.party import CustomerProfile, TenantProfile
+
+LineKind = Literal["recurring", "usage", "late_usage", "one_off"]
+
+ONE_OFF_VERSION = "one-off-1"
+"""The engine version of lines that a caller wrote: quantity x unit amount, rounded once."""
+
+
+class Seller(msgspec.Struct, frozen=True):
+    """Who sells, as it stood when the invoice was issued. Dates of the invoice are shown in this zone."""
+
+    name: str
+    time_zone: str
+
+
+class Buyer(msgspec.Struct, frozen=True):
+    """Who buys, as it stood when the invoice was issued."""
+
+    external_id: str
+    name: str
+    email: str | None
+    time_zone: str
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line. `amount_minor` was rounded once, from the derivation's exact amount."""
+
+    kind: LineKind
+    description: str
+    quantity: Decimal
+    unit: str | None
+    amount_minor: int
+    period_start: datetime | None
+    period_end: datetime | None
+    price_id: UUID | None
+    meter_code: str | None
+    derivation: Derivation
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The rating that an invoice of a subscription's period came from, pinned so that it can be computed again."""
+
+    subscription_id: UUID
+    period_start: datetime
+    period_end: datetime
+    rating_id: UUID
+    epoch: int
+    engine_version: str
+
+
+class Document(msgspec.Struct, frozen=True):
+    """An invoice's content, before it has a number. `source` is None on one-off invoices."""
+
+    tenant_id: UUID
+    invoice_id: UUID
+    customer_id: UUID
+    currency: str
+    lines: tuple[Line, ...]
+    total_minor: int
+    seller: Seller
+    buyer: Buyer
+    source: Source | None
+
+
+def of_rating(
+    invoice_id: UUID,
+    rating: RatingCompleted,
+    charges: Sequence[BilledCharge],
+    tenant: TenantProfile,
+    customer: CustomerProfile,
+) -> Document:
+    """The invoice of a closed period, one line a charge.
+
+    Raises `Invalid` for charges that aren't the rating's, and for a total that can't be invoiced.
+    """
+    if sum(charge.amount_minor for charge in charges) != rating.total_minor:
+        raise Invalid(
+            f"the charges of rating {rating.rating_id} don't add up to its total of {rating.total_minor}; rate it again",
+            code="charges_incomplete",
+        )
+    lines = tuple(
+        Line(
+            charge.kind,
+            charge.description,
+            charge.quantity,
+            charge.unit,
+            charge.amount_minor,
+            charge.period_start,
+            charge.period_end,
+            charge.price_id,
+            charge.meter_code,
+            charge.derivation,
+        )
+        for charge in charges
+    )
+    source = Source(
+        rating.subscription_id,
+        rating.period_start,
+        rating.period_end,
+        rating.rating_id,
+        rating.epoch,
+        rating.engine_version,
+    )
+    return _document(invoice_id, rating.currency, lines, tenant, customer, source)
+
+
+def one_off(
+    invoice_id: UUID, currency: str, lines: Sequence[Line], tenant: TenantProfile, customer: CustomerProfile
+) -> Document:
+    """An invoice that belongs to no subscription. Raises `Invalid` for a total that can't be invoiced."""
+    return _document(invoice_id, currency, tuple(lines), tenant, customer, None)
+
+
+def one_off_line(description: str, quantity: Decimal, unit: str | None, unit_amount: Decimal, currency: str) -> Line:
+    """Quantity x unit amount in major units, rounded once. Raises `Invalid` when it is larger than a line can hold."""
+    amount = EXACT.multiply(quantity, unit_amount)
+    step = DerivationStep(description, quantity, unit_amount, Decimal(0), amount)
+    derivation = Derivation("per_unit", quantity, (step,), amount, 0, ONE_OFF_VERSION)
+    minor = to_minor(amount, currency)
+    return Line("one_off", description, quantity, unit, minor, None, None, None, None, derivation)
+
+
+def seller_of(tenant: TenantProfile) -> Seller:
+    """The tenant as the invoice shows it."""
+    return Seller(tenant.name, tenant.time_zone)
+
+
+def buyer_of(customer: CustomerProfile) -> Buyer:
+    """The customer as the invoice shows it."""
+    return Buyer(customer.external_id, customer.name, customer.email, customer.time_zone)
+
+
+def _document(
+    invoice_id: UUID,
+    currency: str,
+    lines: tuple[Line, ...],
+    tenant: TenantProfile,
+    customer: CustomerProfile,
+    source: Source | None,
+) -> Document:
+    total = sum(line.amount_minor for line in lines)
+    if total < 0:
+        raise Invalid(
+            f"the lines add up to {total} {currency} in minor units; an invoice can't be negative, add what is owed",
+            code="negative_invoice",
+        )
+    if total > MAX_MINOR:
+        raise Invalid(
+            "the lines add up to more than an invoice can hold; split it into several", code="amount_too_large"
+        )
+    return Document(
+        tenant_id=tenant.tenant_id,
+        invoice_id=invoice_id,
+        customer_id=customer.customer_id,
+        currency=currency,
+        lines=lines,
+        total_minor=total,
+        seller=seller_of(tenant),
+        buyer=buyer_of(customer),
+        source=source,
+    )

@@ -1,0 +1,1 @@
+"""The invoice on paper: one template, set by typst."""

@@ -1,0 +1,60 @@
+"""What the invoice context must ask others now."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from corebilling.events.envelope import Envelope
+from corebilling.kernel.charge import BilledCharge
+from corebilling.kernel.journal import JournalDraft
+from corebilling.kernel.party import CustomerProfile, TenantProfile
+from corebilling.platform.db import Tx
+
+
+class Charges(Protocol):
+    """Rating: what a closed period came to."""
+
+    async def charges(
+        self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]
+    ) -> Mapping[tuple[UUID, UUID], tuple[BilledCharge, ...]]:
+        """Final charges by (tenant, rating), in the order of their numbers."""
+        ...
+
+
+class Tenants(Protocol):
+    """Tenant: who sells, on which terms."""
+
+    async def profiles(self, tx: Tx, tenant_ids: Collection[UUID]) -> Mapping[UUID, TenantProfile]:
+        """Tenants by id."""
+        ...
+
+
+class Customers(Protocol):
+    """Customer: who buys."""
+
+    async def profiles(self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], CustomerProfile]:
+        """Customers by (tenant, customer)."""
+        ...
+
+    async def by_ref(self, tx: Tx, tenant_id: UUID, ref: str) -> CustomerProfile:
+        """The customer of that id or external id. Raises `NotFound`."""
+        ...
+
+
+class Clocks(Protocol):
+    """Tenant: what time it is for a tenant."""
+
+    async def now(self, tx: Tx, tenant_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+        """The test clock of a sandbox that has set one, else the wall clock."""
+        ...
+
+
+class Ledger(Protocol):
+    """Ledger: journals in the document's own transaction."""
+
+    async def post(
+        self, tx: Tx, drafts: Sequence[JournalDraft], *, causes: Sequence[Envelope[Any] | None] | None = None
+    ) -> list[UUID]:
+        """Post journals and answer their ids, in the order of the drafts."""
+        ...

@@ -1,0 +1,196 @@
+"""Invoices: what others may ask of them."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from corebilling.events.envelope import Envelope
+from corebilling.events.rating import RatingCompleted
+from corebilling.invoice import announcing, reading, settling
+from corebilling.invoice.billing import PeriodBilling
+from corebilling.invoice.domain.issue import void_journal
+from corebilling.invoice.domain.states import Status, demand
+from corebilling.invoice.drafting import Drafting, unknown
+from corebilling.invoice.pdf.render import Printable, render
+from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Tenants
+from corebilling.invoice.queries import invoices as reads
+from corebilling.invoice.queries import lifecycle as queries
+from corebilling.invoice.queries.models import Invoice, InvoiceState
+from corebilling.invoice.schemas import Explanation, InvoiceCreate, InvoiceDetailOut, InvoiceOut
+from corebilling.kernel.clock import Clock
+from corebilling.kernel.errors import Conflict
+from corebilling.kernel.journal import DocumentType, PostedDocument
+from corebilling.kernel.settlement import SettledInvoice, Settlement
+from corebilling.platform.bus.outbox import emit
+from corebilling.platform.db import Tx
+
+_NEWEST = UUID(int=2**128 - 1)
+
+
+class InvoiceFilter(msgspec.Struct, frozen=True):
+    """Which invoices; all that is given must hold."""
+
+    customer_id: UUID | None = None
+    subscription_id: UUID | None = None
+    status: Status | None = None
+    number: str | None = None
+
+
+class InvoiceService:
+    """Bills closed periods, handles one-off invoices, takes settlements, and answers for what it holds."""
+
+    def __init__(
+        self, *, clock: Clock, charges: Charges, tenants: Tenants, customers: Customers, clocks: Clocks, ledger: Ledger
+    ) -> None:
+        self._clock = clock
+        self._clocks = clocks
+        self._ledger = ledger
+        self._periods = PeriodBilling(charges=charges, tenants=tenants, customers=customers, ledger=ledger)
+        self._drafting = Drafting(clock=clock, tenants=tenants, customers=customers, clocks=clocks, ledger=ledger)
+
+    async def bill(self, tx: Tx, events: Sequence[Envelope[RatingCompleted]]) -> None:
+        """Issue the invoices of closed periods; a period that has its invoice is left alone."""
+        await self._periods.bill(tx, events, self._clock())
+
+    async def create_draft(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> InvoiceDetailOut:
+        """A one-off draft. Raises `NotFound` for the customer, `Invalid` for lines that can't be invoiced."""
+        invoice_id = await self._drafting.create(tx, tenant_id, wanted)
+        return await self.get(tx, tenant_id, invoice_id)
+
+    async def finalise(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> InvoiceDetailOut:
+        """Issue a draft. Raises `NotFound`, or `Conflict` unless it is a draft."""
+        await self._drafting.finalise(tx, tenant_id, invoice_id)
+        return await self.get(tx, tenant_id, invoice_id)
+
+    async def delete_draft(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> None:
+        """Delete a draft. Raises `NotFound`, or `Conflict` for a final invoice."""
+        await self._drafting.delete(tx, tenant_id, invoice_id)
+
+    async def void(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, reason: str) -> InvoiceDetailOut:
+        """Reverse an open invoice nobody paid anything of, and let its period be invoiced again.
+
+        Raises `NotFound`, or `Conflict` where it isn't open or money has arrived for it.
+        """
+        key = (tenant_id, invoice_id)
+        state = (await settling.locked(tx, [key])).get(key)
+        if state is None:
+            raise unknown(invoice_id)
+        demand(invoice_id, state.status, "void")
+        if state.paid_minor or state.number is None:
+            raise Conflict(
+                f"{state.paid_minor} minor units were paid of invoice {state.number}; refund them first",
+                code="invoice_partly_paid",
+            )
+        now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
+        draft = void_journal(
+            tenant_id, invoice_id, state.customer_id, state.currency, state.total_minor, now, state.number
+        )
+        [journal_id] = await self._ledger.post(tx, [draft])
+        seq = state.seq + 1
+        await queries.void(
+            tx.conn,
+            tenant_id=tenant_id,
+            invoice_id=invoice_id,
+            seq=seq,
+            voided_at=now,
+            reason=reason,
+            journal_id=journal_id,
+        )
+        if state.subscription_id is not None and state.period_start is not None:
+            await queries.release_claim(
+                tx.conn,
+                tenant_id=tenant_id,
+                subscription_id=state.subscription_id,
+                period_start=state.period_start,
+                invoice_id=invoice_id,
+            )
+        moved = announcing.moved(tenant_id, invoice_id, state.number, "open", "void", seq, now)
+        voided = announcing.voided(tenant_id, invoice_id, state.number, reason, journal_id, seq, now)
+        await emit(tx, [moved, voided])
+        return await self.get(tx, tenant_id, invoice_id)
+
+    async def settle(self, tx: Tx, settlements: Sequence[Settlement]) -> list[SettledInvoice]:
+        """Take money for invoices, in the order given, and answer what each came to.
+
+        Raises `NotFound`, `Conflict` when an invoice isn't open or less is left of it, `Invalid` for another currency.
+        """
+        return await settling.settle(tx, settlements)
+
+    async def get(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> InvoiceDetailOut:
+        """An invoice with its lines. Raises `NotFound`."""
+        invoice, state = await self._load(tx, tenant_id, invoice_id)
+        lines = await reads.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
+        return reading.detail(invoice, state, lines)
+
+    async def find(
+        self, tx: Tx, tenant_id: UUID, wanted: InvoiceFilter, *, after: UUID | None, limit: int
+    ) -> list[InvoiceOut]:
+        """Invoices without their lines, newest first, after the id given."""
+        invoices = await _rows(tx, tenant_id, wanted, after or _NEWEST, limit)
+        states = await reads.get_states(
+            tx.conn, tenant_id=tenant_id, invoice_ids=[invoice.invoice_id for invoice in invoices]
+        )
+        by_id = {state.invoice_id: state for state in states}
+        return [reading.summary(invoice, by_id[invoice.invoice_id]) for invoice in invoices]
+
+    async def explain(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> Explanation:
+        """How the total came about, down to the usage. Raises `NotFound`."""
+        invoice, _ = await self._load(tx, tenant_id, invoice_id)
+        lines = await reads.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
+        return reading.explanation(invoice, lines)
+
+    async def printable(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> Printable:
+        """What the PDF shows; render it with `pdf` outside the transaction. Raises `NotFound`."""
+        invoice, state = await self._load(tx, tenant_id, invoice_id)
+        lines = await reads.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
+        return Printable.of(invoice, state, lines)
+
+    async def pdf(self, printable: Printable) -> bytes:
+        """The invoice as a PDF, the same bytes each time; set in a thread, for it takes tens of milliseconds."""
+        return await asyncio.to_thread(render, printable)
+
+    async def documents(
+        self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int
+    ) -> Sequence[PostedDocument]:
+        """The ledger's proof: final invoices with an amount, or voided ones, across tenants, in the order of their keys."""
+        if document_type == "invoice_void":
+            voided = await reads.voided_in_order(
+                tx.conn, after_tenant_id=after[0], after_invoice_id=after[1], page=limit
+            )
+            return [
+                PostedDocument(row.tenant_id, row.invoice_id, row.void_journal_id, row.currency, row.total_minor)
+                for row in voided
+            ]
+        rows = await reads.documents_in_order(tx.conn, after_tenant_id=after[0], after_invoice_id=after[1], page=limit)
+        return [
+            PostedDocument(row.tenant_id, row.invoice_id, row.journal_id, row.currency, row.total_minor) for row in rows
+        ]
+
+    async def _load(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> tuple[Invoice, InvoiceState]:
+        invoice = await reads.get_invoice(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
+        if invoice is None:
+            raise unknown(invoice_id)
+        [state] = await reads.get_states(tx.conn, tenant_id=tenant_id, invoice_ids=[invoice_id])
+        return invoice, state
+
+
+async def _rows(tx: Tx, tenant_id: UUID, wanted: InvoiceFilter, before: UUID, limit: int) -> Sequence[Invoice]:
+    """By the query whose index narrows most."""
+    if wanted.number is not None:
+        return await reads.list_numbered_invoices(
+            tx.conn, tenant_id=tenant_id, number=wanted.number, customer_id=wanted.customer_id,
+            subscription_id=wanted.subscription_id, status=wanted.status, before_id=before, page=limit,
+        )  # fmt: skip
+    if wanted.subscription_id is not None:
+        return await reads.list_subscription_invoices(
+            tx.conn, tenant_id=tenant_id, subscription_id=wanted.subscription_id, customer_id=wanted.customer_id,
+            status=wanted.status, before_id=before, page=limit,
+        )  # fmt: skip
+    if wanted.customer_id is not None:
+        return await reads.list_customer_invoices(
+            tx.conn, tenant_id=tenant_id, customer_id=wanted.customer_id, status=wanted.status,
+            before_id=before, page=limit,
+        )  # fmt: skip
+    return await reads.list_invoices(tx.conn, tenant_id=tenant_id, status=wanted.status, before_id=before, page=limit)

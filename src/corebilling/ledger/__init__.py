@@ -1,0 +1,1 @@
+"""Ledger: accounts, journals, entries, trial balance, and the proof that documents and journals agree."""

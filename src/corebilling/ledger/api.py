@@ -1,0 +1,74 @@
+"""Routes of the ledger. It has none that writes: journals come from documents alone."""
+
+from datetime import datetime
+from uuid import UUID
+
+from corebilling.kernel.errors import invalid_field
+from corebilling.ledger.schemas import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
+from corebilling.ledger.service import LedgerService
+from corebilling.platform.http import DEFAULT_LIMIT, Cursor, Edge, Limit, NamedDependency, Page, get
+
+SCOPE = "platform.finance"
+
+
+@get("/v1/ledger/accounts", scope=SCOPE, summary="List the chart of accounts")
+async def list_accounts(
+    edge: NamedDependency[Edge], ledger_service: NamedDependency[LedgerService]
+) -> Page[AccountOut]:
+    """All accounts, by code."""
+    return Page(await edge.query(lambda tx: ledger_service.accounts(tx, edge.tenant_id)))
+
+
+@get("/v1/ledger/entries", scope=SCOPE, summary="List ledger entries")
+async def list_entries(
+    edge: NamedDependency[Edge],
+    ledger_service: NamedDependency[LedgerService],
+    account: str | None = None,
+    document_id: UUID | None = None,
+    customer_id: UUID | None = None,
+    from_at: datetime | None = None,
+    to_at: datetime | None = None,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[EntryOut]:
+    """Newest first. `from_at` (inclusive) and `to_at` (exclusive) are effective times."""
+    wanted = EntryFilter(account, document_id, customer_id, aware("from_at", from_at), aware("to_at", to_at))
+    before = position(cursor)
+    rows = await edge.query(
+        lambda tx: ledger_service.entries(tx, edge.tenant_id, wanted, before=before, limit=limit + 1)
+    )
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+
+
+@get("/v1/ledger/trial-balance", scope=SCOPE, summary="Show the trial balance")
+async def show_trial_balance(
+    edge: NamedDependency[Edge], ledger_service: NamedDependency[LedgerService], as_of: datetime | None = None
+) -> TrialBalanceOut:
+    """Debits and credits of every account by currency, of journals effective before `as_of` (default: all)."""
+    at = aware("as_of", as_of)
+    return await edge.query(lambda tx: ledger_service.trial_balance(tx, edge.tenant_id, at))
+
+
+def position(cursor: str | None) -> tuple[UUID, int] | None:
+    """The (journal, entry number) that a cursor names: the id of the last entry shown. Raises `Invalid` for anything else."""
+    if cursor is None:
+        return None
+    journal, _, number = cursor.rpartition("-")
+    try:
+        return UUID(journal), int(number[:5])
+    except ValueError:
+        raise invalid_field(
+            "/query/cursor",
+            "not a cursor of this list; send the `next_cursor` of the page before",
+            code="invalid_cursor",
+        ) from None
+
+
+def aware(name: str, at: datetime | None) -> datetime | None:
+    """The instant given. Raises `Invalid` for one without a UTC offset."""
+    if at is not None and at.tzinfo is None:
+        raise invalid_field(f"/query/{name}", "send an RFC 3339 time with an offset, such as 2026-01-31T00:00:00Z")
+    return at
+
+
+ROUTES = (list_accounts, list_entries, show_trial_balance)

@@ -1,0 +1,78 @@
+"""Comparing documents with journals: both in the same order, each seen once."""
+
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from corebilling.kernel.journal import DocumentType, PostedDocument
+
+Fault = Literal["missing", "different", "orphan"]
+
+
+class Mismatch(msgspec.Struct, frozen=True):
+    """`missing`: a document without its journal; `different`: other id, currency or total; `orphan`: a journal without document."""
+
+    tenant_id: UUID
+    document_type: DocumentType
+    document_id: UUID
+    fault: Fault
+    detail: str
+
+
+class Imbalance(msgspec.Struct, frozen=True):
+    """A tenant's entries in a currency that don't add up to 0. `balance_minor` is text: it may be beyond 64 bits."""
+
+    tenant_id: UUID
+    currency: str
+    balance_minor: str
+
+
+class ProofReport(msgspec.Struct, frozen=True):
+    """What the proof found. `mismatches` holds the first hundred of `mismatch_count`."""
+
+    documents: int
+    journals: int
+    mismatch_count: int
+    mismatches: tuple[Mismatch, ...]
+    imbalances: tuple[Imbalance, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every document has its journal, every journal its document, and all entries add up to 0."""
+        return self.mismatch_count == 0 and not self.imbalances
+
+
+def key(row: PostedDocument) -> tuple[UUID, UUID]:
+    """What pages are ordered by."""
+    return (row.tenant_id, row.document_id)
+
+
+def compare(
+    kind: DocumentType, documents: Sequence[PostedDocument], journals: Sequence[PostedDocument]
+) -> list[Mismatch]:
+    """The faults between documents and journals of one stretch of keys, each key at most once on either side."""
+    by_key = {key(journal): journal for journal in journals}
+    faults = []
+    for document in documents:
+        journal = by_key.pop(key(document), None)
+        if journal is None:
+            faults.append(_fault(kind, document, "missing", f"journal {document.journal_id} does not exist"))
+        elif journal != document:
+            faults.append(
+                _fault(kind, document, "different", f"document {_shown(document)}, journal {_shown(journal)}")
+            )
+    faults += [
+        _fault(kind, journal, "orphan", f"journal {journal.journal_id} belongs to no document")
+        for journal in by_key.values()
+    ]
+    return faults
+
+
+def _fault(kind: DocumentType, row: PostedDocument, fault: Fault, detail: str) -> Mismatch:
+    return Mismatch(row.tenant_id, kind, row.document_id, fault, detail)
+
+
+def _shown(row: PostedDocument) -> str:
+    return f"{row.journal_id} over {row.total_minor} {row.currency}"

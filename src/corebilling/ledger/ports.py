@@ -1,0 +1,18 @@
+"""What the ledger must ask others: which documents there are, for the proof."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from corebilling.kernel.journal import DocumentType, PostedDocument
+from corebilling.platform.db import Tx
+
+
+class Documents(Protocol):
+    """A context that owns documents with journals."""
+
+    async def documents(
+        self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int
+    ) -> Sequence[PostedDocument]:
+        """Up to `limit` documents that must have a journal, across tenants, ordered by (tenant, document id), after that key."""
+        ...

@@ -1,0 +1,1 @@
+"""Payment: money received for invoices, posted to the ledger."""

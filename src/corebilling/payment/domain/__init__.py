@@ -1,0 +1,1 @@
+"""Payments as values: states and journals. No I/O and no clock."""
