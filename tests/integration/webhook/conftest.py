@@ -1,0 +1,200 @@
+"""Real receivers on loopback, real tenants, and a delivery worker that runs for one test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from corebilling.events.customer import CustomerCreated
+from corebilling.events.envelope import Envelope
+from corebilling.kernel.ids import new_id
+from corebilling.platform.clock import wall_clock
+from corebilling.platform.db import Database
+from corebilling.platform.secrets import SecretBox, generate_key
+from corebilling.tenant.schemas import TenantCreate
+from corebilling.tenant.service import TenantService
+from corebilling.webhook.handlers import HANDLERS
+from corebilling.webhook.schemas import DeliveryOut, EndpointCreate, EndpointWithSecret
+from corebilling.webhook.service import WebhookService
+from corebilling.webhook.worker import DeliveryConfig, DeliveryWorker
+
+QUICK = DeliveryConfig(
+    allow_private_targets=True,
+    poll_seconds=0.5,
+    timeout_seconds=5.0,
+    lease_slack_seconds=1.0,
+    base_delay_seconds=0.05,
+    max_delay_seconds=0.2,
+    max_retries=3,
+)
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Received:
+    """One request as a receiver saw it."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: datetime
+
+
+@dataclass
+class Receiver:
+    """An HTTP server; `answers` are given one by one, the last one from then on."""
+
+    answers: list[Answer | int] = field(default_factory=lambda: [204])
+    received: list[Received] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    url: str = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self.received.append(Received(request.path, dict(request.headers), body, datetime.now(UTC)))
+        async with self.changed:
+            self.changed.notify_all()
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return web.Response(status=answer) if isinstance(answer, int) else await answer(request)
+
+    async def wait_for(self, count: int) -> list[Received]:
+        async with asyncio.timeout(30), self.changed:
+            await self.changed.wait_for(lambda: len(self.received) >= count)
+        return self.received
+
+
+@pytest.fixture
+async def receivers() -> AsyncIterator[Callable[..., Awaitable[Receiver]]]:
+    """Starts receivers: `await receivers(500, 204)`."""
+    runners: list[web.AppRunner] = []
+
+    async def start(*answers: Answer | int) -> Receiver:
+        receiver = Receiver(list(answers) or [204])
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", receiver.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        runners.append(runner)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        receiver.url = f"http://{host}:{port}/hooks"
+        return receiver
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+@pytest.fixture(scope="session")
+def secret_box() -> SecretBox:
+    return SecretBox([generate_key()])
+
+
+@pytest.fixture
+def tenants() -> TenantService:
+    return TenantService(clock=wall_clock, setups=[])
+
+
+@pytest.fixture
+def service(tenants: TenantService, secret_box: SecretBox) -> WebhookService:
+    return WebhookService(clock=wall_clock, tenants=tenants, secret_box=secret_box, allow_private_targets=True)
+
+
+@dataclass
+class Tenant:
+    """A tenant with what tests do on its behalf."""
+
+    id: UUID
+    db: Database
+    service: WebhookService
+
+    async def endpoint(self, url: str, *subjects: str) -> EndpointWithSecret:
+        data = EndpointCreate(url=url, subjects=list(subjects) or ["*"])
+        async with self.db.tenant(self.id) as tx:
+            return await self.service.create_endpoint(tx, self.id, data)
+
+    async def deliveries(self) -> list[DeliveryOut]:
+        async with self.db.tenant(self.id) as tx:
+            return await self.service.list_deliveries(tx, self.id, after=None, limit=500)
+
+    async def settled(self, count: int = 1) -> list[DeliveryOut]:
+        """The deliveries once that many are no longer pending."""
+        async with asyncio.timeout(30):
+            while True:
+                found = await self.deliveries()
+                if sum(delivery.status != "pending" for delivery in found) >= count:
+                    return found
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def new_tenant(db: Database, tenants: TenantService, service: WebhookService) -> Callable[..., Awaitable[Tenant]]:
+    async def create(*, sandbox: bool = True) -> Tenant:
+        tenant_id = new_id()
+        async with db.tenants([tenant_id]) as tx:
+            await tenants.create(
+                tx, TenantCreate(name="Ada & Sons", currency="EUR", sandbox=sandbox), tenant_id=tenant_id
+            )
+        return Tenant(tenant_id, db, service)
+
+    return create
+
+
+@pytest.fixture
+def customer_created() -> Callable[..., Envelope[CustomerCreated]]:
+    """An event of a tenant, as the router receives it."""
+    return _customer_created
+
+
+def _customer_created(tenant_id: UUID, number: int = 1) -> Envelope[CustomerCreated]:
+    customer_id = new_id()
+    return Envelope(
+        id=new_id(),
+        subject="customer.created",
+        version=1,
+        tenant_id=tenant_id,
+        resource_id=customer_id,
+        resource_seq=1,
+        correlation_id=new_id(),
+        causation_id=None,
+        traceparent=None,
+        occurred_at=wall_clock(),
+        payload=CustomerCreated(customer_id, f"c-{number}", "EUR", "Europe/Paris"),
+    )
+
+
+@pytest.fixture
+def publish(db: Database, service: WebhookService) -> Callable[..., Awaitable[None]]:
+    """Hands events to the context as the router does: one transaction, many tenants."""
+
+    async def publish(*events: Envelope[CustomerCreated]) -> None:
+        async with db.tenants({event.tenant_id for event in events}) as tx:
+            await HANDLERS[CustomerCreated](service, tx, events)
+
+    return publish
+
+
+@pytest.fixture
+def delivering(db: Database, secret_box: SecretBox) -> Callable[..., AbstractAsyncContextManager[None]]:
+    """`async with delivering():` runs a worker; keywords change its configuration."""
+
+    @asynccontextmanager
+    async def run(**changes: object) -> AsyncIterator[None]:
+        stopping = asyncio.Event()
+        config = msgspec.structs.replace(QUICK, **changes)
+        worker = DeliveryWorker(db=db, secret_box=secret_box, config=config, clock=wall_clock)
+        task = asyncio.create_task(worker.run(stopping))
+        try:
+            yield
+        finally:
+            stopping.set()
+            await task
+
+    return run

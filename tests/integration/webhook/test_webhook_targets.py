@@ -1,0 +1,112 @@
+"""Deliveries never reach the network that the product runs in, whatever a URL or a name says."""
+
+import socket
+
+import pytest
+
+from corebilling.kernel.errors import Invalid
+from corebilling.platform.clock import wall_clock
+from corebilling.webhook.queries import endpoints
+from corebilling.webhook.schemas import EndpointCreate, EndpointPatch
+from corebilling.webhook.service import WebhookService
+
+SPELLINGS = ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]"]
+
+
+async def aim(db, tenant, endpoint, url: str) -> None:
+    """Put a URL behind the checks of the API, as a name that is resolved anew may do."""
+    async with db.tenant(tenant.id) as tx:
+        row = await endpoints.get_endpoint(tx.conn, tenant_id=tenant.id, endpoint_id=endpoint.id)
+        assert row is not None
+        await endpoints.change_endpoint(
+            tx.conn,
+            tenant_id=tenant.id,
+            endpoint_id=endpoint.id,
+            url=url,
+            subjects=row.subjects,
+            description="",
+            status="active",
+            disabled_reason=None,
+            at=row.updated_at,
+        )
+
+
+@pytest.mark.parametrize("host", SPELLINGS)
+async def test_loopback_is_refused_in_every_spelling_though_the_row_says_so(
+    host, db, new_tenant, receivers, publish, customer_created, delivering
+):
+    tenant, receiver = await new_tenant(), await receivers()
+    endpoint = await tenant.endpoint(receiver.url)
+    port = receiver.url.split(":")[2]
+    await aim(db, tenant, endpoint, f"https://{host}:{port}")
+    await publish(customer_created(tenant.id))
+    async with delivering(allow_private_targets=False, max_retries=0):
+        [delivery] = await tenant.settled()
+    assert delivery.status == "dead_letter"
+    assert "private or loopback" in delivery.last_error
+    assert receiver.received == []
+
+
+async def test_a_public_looking_name_that_resolves_to_loopback_is_refused_when_connecting(
+    monkeypatch, db, new_tenant, receivers, publish, customer_created, delivering
+):
+    real = socket.getaddrinfo
+
+    def rebound(host, *arguments, **keywords):
+        return real("127.0.0.1" if host == "hooks.example.com" else host, *arguments, **keywords)
+
+    tenant, receiver = await new_tenant(), await receivers()
+    endpoint = await tenant.endpoint(receiver.url)
+    await aim(db, tenant, endpoint, f"https://hooks.example.com:{receiver.url.split(':')[2]}")
+    await publish(customer_created(tenant.id))
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    async with delivering(allow_private_targets=False, max_retries=0):
+        [delivery] = await tenant.settled()
+    assert delivery.status == "dead_letter"
+    assert delivery.last_error == "127.0.0.1 is a private or loopback address, which deliveries don't go to"
+    assert receiver.received == []
+
+
+async def test_the_setting_alone_lets_no_tenant_but_a_sandbox_call_private_targets(
+    db, new_tenant, receivers, publish, customer_created, delivering
+):
+    sandbox, live = await new_tenant(), await new_tenant(sandbox=False)
+    receiver = await receivers()
+    await sandbox.endpoint(receiver.url)
+    with pytest.raises(Invalid):
+        await live.endpoint(receiver.url)
+    endpoint = await live.endpoint("https://hooks.example.com")
+    await aim(db, live, endpoint, receiver.url.replace("http:", "https:"))
+    await publish(customer_created(sandbox.id), customer_created(live.id))
+    async with delivering(max_retries=0):
+        [reached], [refused] = await sandbox.settled(), await live.settled()
+    assert reached.status == "delivered"
+    assert refused.status == "dead_letter"
+    assert "private or loopback" in refused.last_error
+    assert [request.headers["X-Tenant-ID"] for request in receiver.received] == [str(sandbox.id)]
+
+
+async def test_metadata_services_are_refused_even_where_private_targets_are_allowed(new_tenant):
+    tenant = await new_tenant()
+    for host in ("169.254.169.254", "[fd00:ec2::254]", "0.0.0.0", "224.0.0.1", "[fe80::1]"):
+        with pytest.raises(Invalid) as refused:
+            await tenant.endpoint(f"http://{host}/latest")
+        assert refused.value.fields[0].pointer == "/url"
+
+
+async def test_an_endpoint_can_neither_be_made_nor_moved_to_a_private_address(db, tenants, secret_box, new_tenant):
+    service = WebhookService(
+        clock=wall_clock,
+        tenants=tenants,
+        secret_box=secret_box,
+        allow_private_targets=False,
+    )
+    tenant = await new_tenant()
+    async with db.tenant(tenant.id) as tx:
+        made = await service.create_endpoint(tx, tenant.id, EndpointCreate(url="https://hooks.example.com/x"))
+    for host in (*SPELLINGS, "10.1.2.3", "[::1]", "[fc00::1]", "metadata.google.internal"):
+        async with db.tenant(tenant.id) as tx:
+            with pytest.raises(Invalid):
+                await service.create_endpoint(tx, tenant.id, EndpointCreate(url=f"https://{host}/"))
+            with pytest.raises(Invalid):
+                await service.update_endpoint(tx, tenant.id, made.id, EndpointPatch(url=f"https://{host}/"))
