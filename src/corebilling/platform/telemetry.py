@@ -4,7 +4,8 @@ Sampling follows the standard variables (OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLE
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib.metadata import version
 
 from loguru import logger
 from opentelemetry import trace
@@ -41,21 +42,22 @@ class QuietExporter(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-def setup_telemetry(*, role: str, version: str, endpoint: str, disabled: bool) -> Callable[[], None]:
-    """Start tracing unless disabled (OTEL_SDK_DISABLED). Call what is returned at the end: it sends what is left."""
+def set_up_telemetry(*, role: str, endpoint: str, disabled: bool) -> None:
+    """Start tracing unless disabled (OTEL_SDK_DISABLED). What is left to send goes out when the process ends."""
     if disabled:
-        return lambda: None
+        return
     for name in ("opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.exporter.otlp.proto.grpc"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     target = endpoint if "://" in endpoint else f"http://{endpoint}"
-    resource = Resource.create({"service.name": "corebilling", "service.version": version, "corebilling.role": role})
+    resource = Resource.create(
+        {"service.name": "corebilling", "service.version": version("corebilling"), "corebilling.role": role}
+    )
     provider = TracerProvider(resource=resource)
     exporter = OTLPSpanExporter(
         endpoint=target, insecure=not target.startswith("https://"), timeout=_EXPORT_TIMEOUT_SECONDS
     )
     provider.add_span_processor(BatchSpanProcessor(QuietExporter(exporter, endpoint)))
     trace.set_tracer_provider(provider)
-    return provider.shutdown
 
 
 def tracing() -> bool:

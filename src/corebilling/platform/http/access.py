@@ -16,7 +16,7 @@ from corebilling.kernel.ids import new_id
 from corebilling.platform.correlation import current_correlation_id
 from corebilling.platform.http.exchange import Exchange, Surroundings
 from corebilling.platform.http.problem import PROBLEM_JSON, TITLES, Problem
-from corebilling.platform.log import log_access
+from corebilling.platform.logging import log_access
 from corebilling.platform.telemetry import tracer, tracing
 
 if TYPE_CHECKING:

@@ -86,7 +86,7 @@ class _IntoLoguru(logging.Handler):
         logger.opt(exception=record.exc_info).bind(logger=record.name).log(level, "{}", record.getMessage())
 
 
-def setup_logging(role: str, *, level: str = "INFO", json: bool = True, stream: TextIO | None = None) -> None:
+def set_up_logging(*, role: str, level: str = "INFO", json: bool = True, stream: TextIO | None = None) -> None:
     """Set up logging for the process, once, before anything else. `json=False` is for people at a terminal."""
     out = stream or sys.stderr
     logger.remove()
@@ -97,7 +97,7 @@ def setup_logging(role: str, *, level: str = "INFO", json: bool = True, stream: 
     else:
         logger.add(lambda m: _readable(out, m), level=level.upper(), format=_TERMINAL, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_IntoLoguru()], level=logging.getLevelName(level.upper()), force=True)
-    for chatty in ("httpx", "httpcore", "asyncio", "nats", "aiohttp.access", "hpack"):
+    for chatty in ("httpx", "httpcore", "asyncio", "nats", "aiohttp.access", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
