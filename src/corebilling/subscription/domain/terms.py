@@ -14,6 +14,10 @@ MAX_AHEAD = timedelta(days=1827)
 """Five years; a start further away is a slip of the pen."""
 
 
+_LONGEST_PERIOD = timedelta(days=13 * 366)
+"""Longer than any period can be; calendars are not asked about anchors from antiquity."""
+
+
 class Terms(msgspec.Struct, frozen=True):
     """`starts_at` is the first instant whose usage counts; periods repeat from `anchor_at`, and the first holds `starts_at`."""
 
@@ -47,7 +51,7 @@ def agreed(
     anchor = anchor_at or starts
     if anchor > starts:
         raise invalid_field(f"{pointer}/anchor_at", "the anchor lies after the start; send one at or before start_at")
-    if anchor < starts and period(anchor, time_zone, interval, interval_count, 0).end <= starts:
+    if starts - anchor > _LONGEST_PERIOD or period(anchor, time_zone, interval, interval_count, 0).end <= starts:
         raise invalid_field(
             f"{pointer}/anchor_at", "the anchor lies a whole period or more before the start; send a later one"
         )
