@@ -138,7 +138,8 @@ def _route(route: Route) -> dict[str, Any]:
 def _guarded(scope: str) -> list[dict[str, Any]]:
     token = {
         "anonymous": ANONYMOUS,
-        "key_claim_name": "iss",
+        # the id of the signing key, so that an issuer can have two while it rotates them
+        "key_claim_name": "kid",
         "claims_to_verify": ["exp"],
         "header_names": ["authorization"],
         "uri_param_names": [],
