@@ -9,9 +9,9 @@ from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import Conflict, DomainError, Invalid, NotFound
 from corebilling.kernel.money import exponent, to_minor
-from corebilling.kernel.plan import RateCard
 from corebilling.platform.db import Tx
 from corebilling.rating import metrics, store
+from corebilling.rating.checks import DefinitionChecks
 from corebilling.rating.closing import Closing
 from corebilling.rating.domain import rate_card
 from corebilling.rating.domain.amounts import faults, plain
@@ -34,7 +34,7 @@ from corebilling.rating.schemas import (
 )
 
 
-class RatingService:
+class RatingService(DefinitionChecks):
     """Computes what things cost. `debounce_seconds` is how long live rating waits for more usage (wall time)."""
 
     def __init__(
@@ -57,17 +57,6 @@ class RatingService:
         self.live = LiveRating(
             clock=clock, contracts=contracts, usage=usage, rater=self._rater, debounce_seconds=debounce_seconds
         )
-
-    def check(self, definition: bytes | str, kind: str, currency: str, pointer: str) -> str:
-        """The model's name of a price definition. Raises `Invalid` with a JSON pointer below `pointer` for each fault."""
-        exponent(currency)
-        if kind not in ("recurring", "usage"):
-            raise Invalid(f"a price is recurring or usage, not '{kind}'", code="invalid_price")
-        return parse(definition, pointer).MODEL
-
-    def check_rate_card(self, card: RateCard) -> None:
-        """Raises `Invalid` with a JSON pointer for each fault of a rate card."""
-        rate_card.check(card)
 
     async def quote(self, tx: Tx, tenant_id: UUID, request: QuoteRequest) -> QuoteOut:
         """What an order costs by the tenant's default rate card, with each rule's calculation."""

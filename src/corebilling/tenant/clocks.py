@@ -12,8 +12,8 @@ from corebilling.tenant.queries import models, tenants
 from corebilling.tenant.queries import test_clocks as queries
 from corebilling.tenant.schemas import TestClockAdvance, TestClockOut
 
-CLOCK_CHANNEL = "corebilling_test_clocks"
-"""NOTIFY channel: an advance was ordered."""
+CLOCK_CHANNEL = "billing_cycles"
+"""NOTIFY channel of the scheduler: an advance was ordered."""
 
 MAX_ADVANCE = timedelta(days=731)
 

@@ -1,0 +1,22 @@
+"""Whether a price or a rate card can be computed. Needs nothing but the definition, so that pricing can ask before rating exists."""
+
+from corebilling.kernel.errors import Invalid
+from corebilling.kernel.money import exponent
+from corebilling.kernel.plan import RateCard
+from corebilling.rating.domain import rate_card
+from corebilling.rating.domain.price import parse
+
+
+class DefinitionChecks:
+    """What pricing asks before it publishes."""
+
+    def check(self, definition: bytes | str, kind: str, currency: str, pointer: str) -> str:
+        """The model's name of a price definition. Raises `Invalid` with a JSON pointer below `pointer` for each fault."""
+        exponent(currency)
+        if kind not in ("recurring", "usage"):
+            raise Invalid(f"a price is recurring or usage, not '{kind}'", code="invalid_price")
+        return parse(definition, pointer).MODEL
+
+    def check_rate_card(self, card: RateCard) -> None:
+        """Raises `Invalid` with a JSON pointer for each fault of a rate card."""
+        rate_card.check(card)
