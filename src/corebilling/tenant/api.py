@@ -22,12 +22,12 @@ from corebilling.tenant.domain.states import TenantStatus
 from corebilling.tenant.schemas import (
     ApiKeyCreate,
     ApiKeyOut,
+    ClockAdvance,
+    ClockOut,
     SettingsPatch,
     TenantCreate,
     TenantOut,
     TenantPatch,
-    TestClockAdvance,
-    TestClockOut,
 )
 from corebilling.tenant.service import TenantService
 
@@ -128,15 +128,15 @@ async def update_settings(
 
 
 @get("/v1/test-clock", scope="billing:admin", summary="Get the sandbox's test clock")
-async def get_test_clock(edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]) -> TestClockOut:
+async def get_test_clock(edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]) -> ClockOut:
     """Wall time until the clock is first set."""
     return await edge.query(lambda tx: tenant_service.test_clock(tx, edge.tenant_id))
 
 
 @post("/v1/test-clock/advance", scope="billing:admin", summary="Advance the sandbox's test clock", status_code=202)
 async def advance_test_clock(
-    data: TestClockAdvance, edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]
-) -> Response[TestClockOut]:
+    data: ClockAdvance, edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]
+) -> Response[ClockOut]:
     """Ordered here, done by a worker that stops wherever something falls due; poll `GET /v1/test-clock` until it is ready."""
     return await edge.command(lambda tx: tenant_service.advance(tx, edge.tenant_id, data), status=202)
 

@@ -10,7 +10,7 @@ from corebilling.kernel.sandbox import SandboxClock
 from corebilling.platform.db import Tx
 from corebilling.tenant.queries import models, tenants
 from corebilling.tenant.queries import test_clocks as queries
-from corebilling.tenant.schemas import TestClockAdvance, TestClockOut
+from corebilling.tenant.schemas import ClockAdvance, ClockOut
 
 CLOCK_CHANNEL = "billing_cycles"
 """NOTIFY channel of the scheduler: an advance was ordered."""
@@ -18,10 +18,8 @@ CLOCK_CHANNEL = "billing_cycles"
 MAX_ADVANCE = timedelta(days=731)
 
 
-class TestClocks:
+class TenantClocks:
     """Test clocks. Ids, leases and signatures never look here: they live in wall time."""
-
-    __test__ = False  # its name is not that of a test
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
@@ -32,13 +30,13 @@ class TestClocks:
         own = await queries.get_test_times(tx.conn, tenant_ids=list(tenant_ids))
         return dict.fromkeys(tenant_ids, wall) | {row.tenant_id: row.now_at for row in own}
 
-    async def test_clock(self, tx: Tx, tenant_id: UUID) -> TestClockOut:
+    async def test_clock(self, tx: Tx, tenant_id: UUID) -> ClockOut:
         """A sandbox's clock. Raises `Conflict` for a tenant that isn't a sandbox."""
         await _require_sandbox(tx, tenant_id)
         row = await queries.get_clock(tx.conn, tenant_id=tenant_id)
-        return _shown(row) if row else TestClockOut(self._clock(), None, "ready")
+        return _shown(row) if row else ClockOut(self._clock(), None, "ready")
 
-    async def advance(self, tx: Tx, tenant_id: UUID, order: TestClockAdvance) -> TestClockOut:
+    async def advance(self, tx: Tx, tenant_id: UUID, order: ClockAdvance) -> ClockOut:
         """Order a sandbox's clock forward; a worker moves it, stopping wherever something falls due.
 
         Raises `Conflict` for a tenant that isn't a sandbox and while an advance is under way, `Invalid` for a target
@@ -85,5 +83,5 @@ async def _require_sandbox(tx: Tx, tenant_id: UUID) -> None:
         )
 
 
-def _shown(row: models.TestClock) -> TestClockOut:
-    return TestClockOut(row.now_at, row.target_at, "advancing" if row.target_at else "ready")
+def _shown(row: models.TestClock) -> ClockOut:
+    return ClockOut(row.now_at, row.target_at, "advancing" if row.target_at else "ready")

@@ -93,7 +93,7 @@ class ApiKeyOut(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | UnsetType = UNSET
 
 
-class TestClockOut(msgspec.Struct, frozen=True):
+class ClockOut(msgspec.Struct, frozen=True):
     """A sandbox's time. While it is advancing, `now` moves towards `target` and stops where something falls due."""
 
     now: datetime
@@ -101,7 +101,7 @@ class TestClockOut(msgspec.Struct, frozen=True):
     status: Literal["ready", "advancing"]
 
 
-class TestClockAdvance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ClockAdvance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the clock shall go: forward only."""
 
     to: Instant

@@ -14,7 +14,7 @@ from corebilling.kernel.errors import NotFound, invalid_field
 from corebilling.kernel.party import TenantProfile
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
-from corebilling.tenant.clocks import TestClocks
+from corebilling.tenant.clocks import TenantClocks
 from corebilling.tenant.domain import states
 from corebilling.tenant.domain.countries import require_country
 from corebilling.tenant.domain.states import TenantStatus
@@ -25,7 +25,7 @@ from corebilling.tenant.queries import tenants as queries
 from corebilling.tenant.schemas import SettingsPatch, TenantCreate, TenantOut, TenantPatch
 
 
-class TenantService(ApiKeys, TestClocks):
+class TenantService(ApiKeys, TenantClocks):
     """The tenant context as others see it; keys and test clocks are in files of their own."""
 
     def __init__(self, *, clock: Clock, setups: Sequence[NewTenantSetup]) -> None:

@@ -136,7 +136,7 @@ async def test_an_advancing_clock_stops_at_each_due_instant_until_all_is_handled
     for tenant in (tenant_id, other):
         await world.subscribe(tenant, ["a"])
     async with world.db.tenant(tenant_id) as tx:
-        await world.tenants.advance(tx, tenant_id, tenant_schemas.TestClockAdvance(to=MARCH + 2 * DAY))
+        await world.tenants.advance(tx, tenant_id, tenant_schemas.ClockAdvance(to=MARCH + 2 * DAY))
     assert await world.clocks.advance_once() == (0, 1)
     await world.deliver()
     stops = []
