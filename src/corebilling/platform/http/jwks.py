@@ -86,7 +86,11 @@ class Jwks:
             timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as response:
                 response.raise_for_status()
-                body = await response.content.read(_MAX_DOCUMENT_BYTES)
+                body = b""
+                async for chunk in response.content.iter_chunked(65_536):
+                    body += chunk
+                    if len(body) > _MAX_DOCUMENT_BYTES:
+                        raise ValueError("the document is too large")
             self._keys = _usable(body)
         except (aiohttp.ClientError, TimeoutError, ValueError, jwt.PyJWTError) as error:
             self._failed = True
@@ -96,13 +100,17 @@ class Jwks:
         self._fetched_at = time.monotonic()
 
 
-def _usable(body: bytes) -> list[PyJWK]:
+class _Document(msgspec.Struct):
+    keys: list[dict[str, Any]]
 
+
+def _usable(body: bytes) -> list[PyJWK]:
+    """The keys that sign tokens of ours; those of other kinds, or that we can't read, are left out."""
     keys = []
-    for entry in msgspec.json.decode(body, type=dict[str, list[dict[str, Any]]])["keys"]:
+    for entry in msgspec.json.decode(body, type=_Document).keys:
         try:
             key = PyJWK.from_dict(entry)
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError):
             continue
         if entry.get("use", "sig") == "sig" and key.algorithm_name in ALGORITHMS:
             keys.append(key)
