@@ -20,7 +20,7 @@ from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Database, Tx
 from corebilling.pricing.schemas import PlanCreate
 from corebilling.pricing.service import PricingService
-from corebilling.rating.checks import DefinitionChecks
+from corebilling.rating.checks import PriceChecks
 from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
 from corebilling.rating.service import RatingService
 from corebilling.rating.worker import LiveRater
@@ -70,7 +70,7 @@ class World:
         self.wall = datetime(2026, 6, 1, tzinfo=UTC)
         self._taken: set[UUID] = set()
         clock = self.now
-        checks, meters = DefinitionChecks(), Meters(clock=clock)
+        checks, meters = PriceChecks(), Meters(clock=clock)
         self.pricing = PricingService(clock=clock, checks=checks, meters=meters)
         self.tenants = TenantService(clock=clock, setups=[self.pricing])
         self.customers = CustomerService(clock=clock, tenants=self.tenants)

@@ -1,4 +1,4 @@
-"""Whether a price or a rate card can be computed. Needs nothing but the definition, so that pricing can ask before rating exists."""
+"""Whether prices and rate cards can be computed: pricing asks before it stores one. Needs nothing but the engine."""
 
 from corebilling.kernel.errors import Invalid
 from corebilling.kernel.money import exponent
@@ -7,8 +7,8 @@ from corebilling.rating.domain import rate_card
 from corebilling.rating.domain.price import parse
 
 
-class DefinitionChecks:
-    """What pricing asks before it publishes."""
+class PriceChecks:
+    """The checks that other contexts plug in as a port."""
 
     def check(self, definition: bytes | str, kind: str, currency: str, pointer: str) -> str:
         """The model's name of a price definition. Raises `Invalid` with a JSON pointer below `pointer` for each fault."""

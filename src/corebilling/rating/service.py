@@ -11,7 +11,7 @@ from corebilling.kernel.errors import Conflict, DomainError, Invalid, NotFound
 from corebilling.kernel.money import exponent, to_minor
 from corebilling.platform.db import Tx
 from corebilling.rating import metrics, store
-from corebilling.rating.checks import DefinitionChecks
+from corebilling.rating.checks import PriceChecks
 from corebilling.rating.closing import Closing
 from corebilling.rating.domain import rate_card
 from corebilling.rating.domain.amounts import faults, plain
@@ -34,7 +34,7 @@ from corebilling.rating.schemas import (
 )
 
 
-class RatingService(DefinitionChecks):
+class RatingService(PriceChecks):
     """Computes what things cost. `debounce_seconds` is how long live rating waits for more usage (wall time)."""
 
     def __init__(

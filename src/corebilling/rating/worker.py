@@ -28,7 +28,7 @@ class LiveRater:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Rate until `stopping` is set; a batch that has begun is finished."""
-        async with Listener(self._db.url, DUE_CHANNEL).listening() as listener:
+        async with Listener(self._db.listen_url, DUE_CHANNEL).listening() as listener:
             waker = asyncio.create_task(_wake_when(stopping, listener), name="live-rater-stop")
             try:
                 while not stopping.is_set():

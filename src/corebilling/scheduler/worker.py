@@ -38,7 +38,7 @@ class SchedulerWorker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; a batch that has begun is finished."""
-        async with Listener(self._db.url, CHANNEL).listening() as listener:
+        async with Listener(self._db.listen_url, CHANNEL).listening() as listener:
             tasks = [asyncio.create_task(_repeat(duty, stopping), name=duty.name) for duty in self._duties]
             tasks.append(asyncio.create_task(_wake_when(stopping, listener), name="scheduler-stop"))
             try:
