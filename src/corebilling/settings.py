@@ -41,8 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     event_bus: Literal["nats"] = "nats"
     nats_url: str = "nats://127.0.0.1:4222"
-    event_stream: str = "BILLING_EVENTS"
-    event_retention_days: Positive = 7
+    event_retention_days: Positive = 14
 
     jwks_url: str = ""
     jwt_issuer: str = ""
@@ -70,6 +69,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def usage_grace(self) -> timedelta:
         """How long a period stays open for late usage."""
         return timedelta(seconds=self.usage_grace_seconds)
+
+    @property
+    def event_retention(self) -> timedelta:
+        """How long the bus keeps events."""
+        return timedelta(days=self.event_retention_days)
 
     @property
     def listen_url(self) -> str:

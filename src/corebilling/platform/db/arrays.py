@@ -26,6 +26,20 @@ def _quoted_bytes(text: bytes) -> str:
     return _quoted(text.decode())
 
 
+def _texts(values: Sequence[Any]) -> str:
+    """Texts (or JSON bytes) as elements, quoted by one pass over their join; the separator is what no text may hold."""
+    joined = b"\x00".join(values).decode() if isinstance(values[0], bytes) else "\x00".join(values)
+    if joined.count("\x00") != len(values) - 1:
+        raise _nul()
+    return '"' + joined.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", '","') + '"'
+
+
+def _nul() -> Invalid:
+    return Invalid(
+        "text must not contain the NUL character; remove it and send the request again", code="nul_character"
+    )
+
+
 _ELEMENT: dict[type, Callable[[Any], str]] = {
     UUID: lambda value: value.hex,
     str: _quoted,
@@ -48,14 +62,14 @@ def array_literal(values: Sequence[Any]) -> str:
     element = _ELEMENT.get(type(first))
     if element is None:
         raise TypeError(f"no array literal for elements of type {type(first).__name__}")
-    if None in values:
+    if [None for value in values if value is None]:  # `None in values` would call UUID.__eq__ on each
         literal = "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
+    elif element is _quoted or element is _quoted_bytes:
+        return "{" + _texts(values) + "}"
     else:
         literal = "{" + ",".join(map(element, values)) + "}"
     if "\x00" in literal:
-        raise Invalid(
-            "text must not contain the NUL character; remove it and send the request again", code="nul_character"
-        )
+        raise _nul()
     return literal
 
 

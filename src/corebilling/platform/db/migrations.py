@@ -57,6 +57,13 @@ class Migration(msgspec.Struct, frozen=True):
         return f"{self.context}/{self.number:04d}_{self.name}.{self.phase}"
 
 
+def schema_root() -> Path:
+    """Where the files are: inside the installed package, or in the checkout that it was installed from."""
+    package = Path(__file__).resolve().parents[2]
+    packaged = package / "schema"
+    return packaged if packaged.is_dir() else package.parents[1] / "sql" / "schema"
+
+
 def load(root: Path, contexts: Iterable[str] = CONTEXTS) -> list[Migration]:
     """Every migration below `root`, in the order of application. Raises `MigrationError` for a bad name or number."""
     wanted = set(contexts)
@@ -91,6 +98,12 @@ def pending(conn: Connection[Any], migrations: Sequence[Migration]) -> list[Migr
                 f"{migration.label} was changed after it had been applied; restore the file and put the change in a new one"
             )
     return [m for m in migrations if (m.context, m.number) not in applied]
+
+
+def unapplied(applied: Iterable[tuple[str, int]], migrations: Sequence[Migration]) -> list[str]:
+    """Labels of the expand and migrate files that a database still lacks, given the (context, number) it has."""
+    there = set(applied)
+    return [m.label for m in migrations if m.phase != "contract" and (m.context, m.number) not in there]
 
 
 def migrate(

@@ -47,13 +47,16 @@ class Tx:
 class Database:
     """The pools of one process. `open` before use, `close` at the end; a pool is made when its role is first used."""
 
-    def __init__(self, url: str, *, pool_size: int = 20, application_name: str = "corebilling") -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 20, application_name: str = "corebilling", listen_url: str = ""
+    ) -> None:
         self.url = url
+        self.listen_url = listen_url or url
         self._pool_size = pool_size
         self._application_name = application_name
         self._pools: dict[DatabaseRole, AsyncConnectionPool[Connection]] = {}
         self._opening = asyncio.Lock()
-        self.notifier = Notifier(url)
+        self.notifier = Notifier(self.listen_url)
 
     async def open(self) -> None:
         """Start the notifier; the pools open with their first use."""

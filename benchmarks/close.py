@@ -1,0 +1,49 @@
+"""Closing a period: from the moment it is due until the last invoice and its journal are committed."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import psycopg
+
+from benchmarks import load, world
+from benchmarks.results import Result
+from corebilling.cli.client import Client
+from corebilling.cli.demo.world import MONTH_LAST_HOUR
+
+SUBSCRIPTIONS = 20_000
+EVENTS = 1_000_000
+
+
+async def run(url: str, admin_key: str, admin_database_url: str, scale: float) -> list[Result]:
+    """Invoices a second end to end through outbox, bus and router."""
+    subscriptions, events = int(SUBSCRIPTIONS * scale), int(EVENTS * scale)
+    key = await world.tenant(url, admin_key, "Bench close", subscriptions)
+    target = load.Target(url, key)
+    seen = await load.run(
+        target, (target.request("/v1/usage", body) for body in world.batches(events, subscriptions)), connections=4
+    )
+    assert set(seen.statuses) == {202}, seen.statuses
+    async with Client(url, key) as client:
+        tenant_id = (await client.get("/v1/settings"))["id"]
+        started = time.perf_counter()
+        await client.post("/v1/test-clock/advance", {"to": (MONTH_LAST_HOUR + timedelta(hours=3)).isoformat()})
+        invoices_at = journals_at = 0.0
+        async with await psycopg.AsyncConnection.connect(admin_database_url, autocommit=True) as conn:
+            while not journals_at:
+                await asyncio.sleep(0.1)
+                counted = await conn.execute(
+                    "SELECT (SELECT count(*) FROM invoices WHERE tenant_id = %(t)s),"
+                    " (SELECT count(*) FROM journals WHERE tenant_id = %(t)s)",
+                    {"t": tenant_id},
+                )
+                row = await counted.fetchone()
+                assert row is not None
+                if row[0] >= subscriptions and not invoices_at:
+                    invoices_at = time.perf_counter() - started
+                if row[1] >= subscriptions:
+                    journals_at = time.perf_counter() - started
+        balance = await client.get("/v1/ledger/trial-balance")
+        assert sum(r["debit_minor"] - r["credit_minor"] for r in balance["data"]) == 0
+    detail = f"{subscriptions:,} subscriptions over {events:,} events in {journals_at:.1f} s (setting up: {events / seen.seconds:,.0f} events/s)"
+    return [Result("period close to the last journal", subscriptions / journals_at, "invoices/s", 2_000, detail)]

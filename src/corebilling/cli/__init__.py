@@ -1,0 +1,28 @@
+"""The `corebilling` command. Each module holds commands that belong together; this one puts them on the table."""
+
+import typer
+
+from corebilling.cli import admin, demo, dev, operate, run, schema, smoke
+
+app = typer.Typer(
+    name="corebilling",
+    help="A multi-tenant billing engine: usage in; invoices right to the cent, a ledger that proves them, and webhooks out.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+app.command("run")(run.run)
+app.command("migrate")(schema.migrate)
+app.command("dev")(dev.dev)
+app.command("demo")(demo.demo)
+app.command("smoke")(smoke.smoke)
+app.add_typer(admin.tenant, name="tenant")
+app.add_typer(admin.api_key, name="api-key")
+app.add_typer(admin.keys, name="keys")
+app.command("routes")(operate.routes)
+app.command("events")(operate.events)
+app.add_typer(operate.dlq, name="dlq")
+app.add_typer(operate.ledger, name="ledger")
+app.add_typer(operate.invoices, name="invoices")
+
+__all__ = ["app"]

@@ -1,0 +1,93 @@
+"""The first tenant and the first keys of an installation: made at its database, because no key exists yet to ask with."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from corebilling.container import Container
+from corebilling.kernel.ids import new_id
+from corebilling.settings import Settings
+from corebilling.tenant.schemas import ApiKeyCreate, ApiKeyOut, TenantCreate, TenantOut
+
+T = TypeVar("T")
+
+TENANT_SCOPES = ["usage:write", "billing:read", "billing:write", "billing:admin", "platform.finance"]
+PLATFORM_SCOPES = ["platform.admin", *TENANT_SCOPES]
+
+
+class DevelopmentKeys(msgspec.Struct, frozen=True):
+    """What `corebilling dev` hands out; kept beside the data, readable by its owner only."""
+
+    tenant_id: UUID
+    api_key: str
+    admin_api_key: str
+
+
+def with_container(settings: Settings, work: Callable[[Container], Awaitable[T]]) -> T:
+    """Run work that needs services and the database, outside any role."""
+
+    async def run() -> T:
+        container = Container(settings=settings)
+        database = container.database()
+        await database.open()
+        try:
+            return await work(container)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def create_tenant(settings: Settings, data: TenantCreate) -> TenantOut:
+    """A tenant with all that other contexts set up for it."""
+
+    async def work(container: Container) -> TenantOut:
+        tenant_id = new_id()
+        async with container.database().tenants([tenant_id]) as tx:
+            return await container.tenant_service().create(tx, data, tenant_id=tenant_id)
+
+    return with_container(settings, work)
+
+
+def create_api_key(settings: Settings, tenant_id: UUID, data: ApiKeyCreate) -> ApiKeyOut:
+    """A tenant's key; the secret is in the answer and nowhere else."""
+
+    async def work(container: Container) -> ApiKeyOut:
+        async with container.database().system() as tx:
+            return await container.tenant_service().create_api_key(tx, tenant_id, data)
+
+    return with_container(settings, work)
+
+
+def create_platform_key(settings: Settings, data: ApiKeyCreate) -> ApiKeyOut:
+    """A key of those who run the installation."""
+
+    async def work(container: Container) -> ApiKeyOut:
+        async with container.database().system() as tx:
+            return await container.tenant_service().create_platform_key(tx, data)
+
+    return with_container(settings, work)
+
+
+def platform_key(database_url: str, name: str) -> str:
+    """The secret of a new platform key with every scope."""
+    settings = Settings(database_url=database_url, environment="development")
+    return str(create_platform_key(settings, ApiKeyCreate(name=name, scopes=PLATFORM_SCOPES)).secret)
+
+
+def development_keys(database_url: str, data: Path) -> DevelopmentKeys:
+    """The sandbox tenant and keys of a development installation: made at the first start, found again later."""
+    path = data / "development-keys.json"
+    if path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=DevelopmentKeys)
+    settings = Settings(database_url=database_url, environment="development")
+    tenant = create_tenant(settings, TenantCreate(name="Development", currency="EUR", sandbox=True))
+    key = create_api_key(settings, tenant.id, ApiKeyCreate(name="development", scopes=TENANT_SCOPES))
+    keys = DevelopmentKeys(tenant.id, str(key.secret), platform_key(database_url, "development"))
+    path.touch(mode=0o600)
+    path.write_bytes(msgspec.json.encode(keys))
+    return keys

@@ -1,0 +1,43 @@
+"""What the demo measured and checked, and whether it all holds."""
+
+from typing import Any
+
+import msgspec
+
+
+class Figures(msgspec.Struct, kw_only=True):
+    """Everything `--json` prints. Amounts are minor units of `currency`."""
+
+    customers: int = 0
+    events_sent: int = 0
+    events_accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    ingest_seconds: float = 0.0
+    events_per_second: float = 0.0
+    invoices: int = 0
+    billing_seconds: float = 0.0
+    invoices_per_second: float = 0.0
+    currency: str = "EUR"
+    invoiced_minor: int = 0
+    expected_minor: int = 0
+    trial_balance_minor: int = 0
+    journals: int = 0
+    ledger_mismatches: int = 0
+    webhooks_verified: int = 0
+    webhooks_refused: int = 0
+    usage: dict[str, str] = msgspec.field(default_factory=dict)
+    pdf: str = ""
+    failures: list[str] = msgspec.field(default_factory=list)
+
+    def check(self, holds: bool, otherwise: str) -> None:
+        """Note a failure unless the fact holds."""
+        if not holds:
+            self.failures.append(otherwise)
+
+    def encoded(self) -> bytes:
+        """The figures as one JSON object, `passed` included."""
+        rounded: dict[str, Any] = {
+            k: round(v, 3) if isinstance(v, float) else v for k, v in msgspec.to_builtins(self).items()
+        }
+        return msgspec.json.encode({"passed": not self.failures, **rounded})

@@ -1,0 +1,36 @@
+"""How a command ends when something is wrong: one clear message on standard error and a non-zero exit code."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+from corebilling.kernel.errors import DomainError
+from corebilling.platform.db.migrations import MigrationError
+from corebilling.platform.embedded import EmbeddedError
+from corebilling.settings import SettingsError
+
+A = ParamSpec("A")
+R = TypeVar("R")
+
+errors = Console(stderr=True, highlight=False)
+
+
+def told(command: Callable[A, R]) -> Callable[A, R]:
+    """Wrap a command so that what a person can mend is told in a sentence instead of a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: A.args, **kwargs: A.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (SettingsError, MigrationError, EmbeddedError) as error:
+            errors.print(f"corebilling: {error}", markup=False)
+        except DomainError as error:
+            errors.print(f"corebilling: {error.message}", markup=False)
+            for field in error.fields:
+                errors.print(f"  {field.pointer}: {field.detail}", markup=False)
+        raise typer.Exit(1)
+
+    return wrapped

@@ -1,0 +1,173 @@
+"""Where everything is wired. Roles and commands take what they run from here; nothing else builds a service.
+
+Singletons only, and synchronous: what must be opened (database, bus) is opened and closed by the role (roles/lifespan.py).
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from dependency_injector import containers, providers
+
+from corebilling.customer.service import CustomerService
+from corebilling.invoice.handlers import HANDLERS as INVOICE_HANDLERS
+from corebilling.invoice.service import InvoiceService
+from corebilling.ledger.prover import LedgerProof
+from corebilling.ledger.service import LedgerService
+from corebilling.payment.service import PaymentService
+from corebilling.platform.bus.dispatcher import Dispatcher
+from corebilling.platform.bus.handlers import Consumer, Subscriptions
+from corebilling.platform.bus.nats import NatsBus
+from corebilling.platform.bus.progress import unhandled
+from corebilling.platform.bus.router import Router
+from corebilling.platform.clock import wall_clock
+from corebilling.platform.db import Database, Tx
+from corebilling.platform.secrets import SecretBox, generate_key
+from corebilling.pricing.service import PricingService
+from corebilling.rating.checks import PriceChecks
+from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
+from corebilling.rating.service import RatingService
+from corebilling.rating.worker import LiveRater
+from corebilling.scheduler.clocks import TestClocks
+from corebilling.scheduler.closing import Closing
+from corebilling.scheduler.handlers import HANDLERS as SCHEDULER_HANDLERS
+from corebilling.scheduler.service import SchedulerService
+from corebilling.settings import Settings
+from corebilling.subscription.handlers import HANDLERS as SUBSCRIPTION_HANDLERS
+from corebilling.subscription.service import SubscriptionService
+from corebilling.tenant.service import TenantService
+from corebilling.usage.housekeeping import UsageHousekeeping
+from corebilling.usage.meters import Meters
+from corebilling.usage.service import UsageService
+from corebilling.webhook.handlers import HANDLERS as WEBHOOK_HANDLERS
+from corebilling.webhook.service import WebhookService
+from corebilling.webhook.worker import DeliveryConfig, DeliveryWorker
+
+
+class _Progress:
+    """The scheduler's port `Unhandled`, answered by the backbone."""
+
+    def __init__(self, subscriptions: Subscriptions) -> None:
+        self._subscriptions = subscriptions
+
+    async def exists(self, tx: Tx, tenant_id: UUID, since: datetime) -> bool:
+        """Whether the tenant has an event on its way."""
+        return await unhandled(tx, self._subscriptions, tenant_id, since)
+
+
+def _secret_box(settings: Settings) -> SecretBox:
+    # Without keys (development only, see settings) secrets live as long as the process: good for commands, not for roles.
+    return SecretBox(settings.encryption_keys or [generate_key()])
+
+
+def _delivery_config(settings: Settings) -> DeliveryConfig:
+    return DeliveryConfig(
+        claim_limit=settings.webhook_worker_limit,
+        poll_seconds=settings.webhook_worker_interval_seconds,
+        timeout_seconds=settings.webhook_http_timeout_seconds,
+        base_delay_seconds=settings.webhook_base_delay_seconds,
+        max_delay_seconds=settings.webhook_max_delay_seconds,
+        max_retries=settings.webhook_max_retries,
+        allow_private_targets=settings.webhook_allow_private_targets,
+    )
+
+
+class Container(containers.DeclarativeContainer):
+    """One process's objects. `Container(settings=settings)`."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    clock = providers.Object(wall_clock)
+
+    # --- platform
+    database = providers.Singleton(
+        Database,
+        settings.provided.database_url,
+        pool_size=settings.provided.database_pool_size,
+        listen_url=settings.provided.listen_url,
+        application_name=settings.provided.role.as_(lambda role: f"corebilling-{role}"),
+    )
+    bus = providers.Singleton(NatsBus, settings.provided.nats_url, max_age=settings.provided.event_retention)
+    secret_box = providers.Singleton(_secret_box, settings)
+
+    # --- contexts, in an order without circles: checks and meters first, then who sells, what is sold, who agreed, what was used
+    price_checks = providers.Singleton(PriceChecks)
+    meters = providers.Singleton(Meters, clock=clock)
+    ledger_service = providers.Singleton(LedgerService, clock=clock)
+    pricing_service = providers.Singleton(PricingService, clock=clock, checks=price_checks, meters=meters)
+    tenant_service = providers.Singleton(
+        TenantService, clock=clock, setups=providers.List(pricing_service, ledger_service)
+    )
+    customer_service = providers.Singleton(CustomerService, clock=clock, tenants=tenant_service)
+    subscription_service = providers.Singleton(
+        SubscriptionService, clock=clock, plans=pricing_service, customers=customer_service, clocks=tenant_service
+    )
+    usage_service = providers.Singleton(
+        UsageService, clock=clock, clocks=tenant_service, subscriptions=subscription_service
+    )
+    rating_service = providers.Singleton(
+        RatingService,
+        clock=clock,
+        contracts=subscription_service,
+        plans=pricing_service,
+        usage=usage_service,
+        rate_cards=pricing_service,
+        clocks=tenant_service,
+        debounce_seconds=settings.provided.rating_debounce_seconds,
+    )
+    invoice_service = providers.Singleton(
+        InvoiceService,
+        clock=clock,
+        charges=rating_service,
+        tenants=tenant_service,
+        customers=customer_service,
+        clocks=tenant_service,
+        ledger=ledger_service,
+    )
+    payment_service = providers.Singleton(
+        PaymentService, clock=clock, clocks=tenant_service, invoices=invoice_service, ledger=ledger_service
+    )
+    ledger_proof = providers.Singleton(
+        LedgerProof,
+        documents=providers.Dict(invoice=invoice_service, invoice_void=invoice_service, payment=payment_service),
+    )
+    webhook_service = providers.Singleton(
+        WebhookService,
+        clock=clock,
+        tenants=tenant_service,
+        secret_box=secret_box,
+        allow_private_targets=settings.provided.webhook_allow_private_targets,
+    )
+    scheduler_service = providers.Singleton(SchedulerService, grace_seconds=settings.provided.usage_grace_seconds)
+
+    # --- the backbone
+    consumers = providers.List(
+        providers.Singleton(Consumer, "subscription", subscription_service, SUBSCRIPTION_HANDLERS),
+        providers.Singleton(Consumer, "rating", rating_service, RATING_HANDLERS),
+        providers.Singleton(Consumer, "scheduler", scheduler_service, SCHEDULER_HANDLERS),
+        providers.Singleton(Consumer, "invoice", invoice_service, INVOICE_HANDLERS),
+        providers.Singleton(Consumer, "webhook", webhook_service, WEBHOOK_HANDLERS),
+    )
+    subscriptions = providers.Singleton(Subscriptions, consumers)
+    dispatcher = providers.Singleton(Dispatcher, db=database, bus=bus, clock=clock, subscriptions=subscriptions)
+    router = providers.Singleton(Router, db=database, bus=bus, clock=clock, consumers=consumers)
+
+    # --- the worker's loops
+    progress = providers.Singleton(_Progress, subscriptions)
+    closing = providers.Singleton(
+        Closing,
+        database,
+        clock=clock,
+        usage=usage_service,
+        sandboxes=tenant_service,
+        grace=settings.provided.usage_grace,
+    )
+    test_clocks = providers.Singleton(TestClocks, database, sandboxes=tenant_service, unhandled=progress)
+    usage_housekeeping = providers.Singleton(UsageHousekeeping, clock=clock)
+    live_rater = providers.Singleton(LiveRater, database, rating_service, clock=clock)
+    delivery_worker = providers.Singleton(
+        DeliveryWorker,
+        db=database,
+        secret_box=secret_box,
+        config=providers.Singleton(_delivery_config, settings),
+        clock=clock,
+        listen_url=settings.provided.listen_url,
+    )

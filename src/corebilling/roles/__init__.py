@@ -1,0 +1,36 @@
+"""What each role's process runs. One page a role; this one starts the loop they live in."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from corebilling.container import Container
+from corebilling.platform.logging import set_up_logging
+from corebilling.platform.telemetry import set_up_telemetry
+from corebilling.roles import api, router, worker
+from corebilling.settings import Role, Settings
+
+_RUN: dict[Role, Callable[[Container, asyncio.Event], Awaitable[None]]] = {
+    "api": api.run,
+    "router": router.run,
+    "worker": worker.run,
+}
+
+
+def run_role(settings: Settings) -> None:
+    """Run a role until SIGTERM or SIGINT, then let it finish what it holds."""
+    set_up_logging(role=settings.role, level=settings.log_level)
+    set_up_telemetry(
+        role=settings.role, endpoint=settings.otel_exporter_otlp_endpoint, disabled=settings.otel_sdk_disabled
+    )
+    uvloop.run(_until_stopped(settings))
+
+
+async def _until_stopped(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await _RUN[settings.role](Container(settings=settings), stopping)

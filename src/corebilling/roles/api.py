@@ -1,0 +1,71 @@
+"""The API: HTTP on HTTP_PORT, metrics on METRICS_PORT."""
+
+import asyncio
+from importlib.metadata import version
+
+from litestar import Litestar
+
+from corebilling.container import Container
+from corebilling.customer import api as customer
+from corebilling.invoice import api as invoice
+from corebilling.ledger import api as ledger
+from corebilling.payment import api as payment
+from corebilling.platform.http.app import http_app
+from corebilling.platform.http.auth import Authenticator
+from corebilling.platform.http.jwks import Jwks, TokenVerifier
+from corebilling.platform.http.server import serve
+from corebilling.pricing import api as pricing
+from corebilling.rating import api as rating
+from corebilling.roles.lifespan import health_of, opened
+from corebilling.scheduler import api as scheduler
+from corebilling.subscription import api as subscription
+from corebilling.tenant import api as tenant
+from corebilling.usage import api as usage
+from corebilling.webhook import api as webhook
+
+CONTEXTS = (tenant, customer, pricing, subscription, usage, rating, scheduler, invoice, payment, ledger, webhook)
+
+
+async def run(container: Container, stopping: asyncio.Event) -> None:
+    """Serve until told to stop, then answer what is under way."""
+    settings = container.settings()
+    async with opened(container):
+        app = application(container)
+        await serve(
+            app,
+            settings.http_port,
+            stopping,
+            host=settings.http_host,
+            grace_seconds=settings.shutdown_grace_seconds,
+        )
+
+
+def application(container: Container) -> Litestar:
+    """The HTTP application with every context's routes."""
+    settings = container.settings()
+    tokens = None
+    if settings.jwks_url:
+        tokens = TokenVerifier(
+            Jwks(settings.jwks_url), issuer=settings.jwt_issuer or None, audience=settings.jwt_audience or None
+        )
+    return http_app(
+        routes=[route for context in CONTEXTS for route in context.ROUTES],
+        dependencies={
+            "tenant_service": container.tenant_service,
+            "customer_service": container.customer_service,
+            "pricing_service": container.pricing_service,
+            "subscription_service": container.subscription_service,
+            "usage_service": container.usage_service,
+            "rating_service": container.rating_service,
+            "scheduler_service": container.scheduler_service,
+            "invoice_service": container.invoice_service,
+            "payment_service": container.payment_service,
+            "ledger_service": container.ledger_service,
+            "webhook_service": container.webhook_service,
+        },
+        authenticator=Authenticator(database=container.database(), keys=container.tenant_service(), tokens=tokens),
+        database=container.database(),
+        clock=container.clock(),
+        health=health_of(container),
+        version=version("corebilling"),
+    )

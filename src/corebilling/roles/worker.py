@@ -1,0 +1,48 @@
+"""The worker: the loops that nobody calls. WORKER_COMPONENTS picks some of them, so that they can run apart."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from corebilling.container import Container
+from corebilling.platform.http.idempotency import forget_expired
+from corebilling.roles.lifespan import opened
+from corebilling.scheduler.worker import Duty, SchedulerWorker
+from corebilling.settings import WorkerComponent
+
+_HOUR_SECONDS = 3600.0
+
+
+async def run(container: Container, stopping: asyncio.Event) -> None:
+    """Run the chosen loops until told to stop; each finishes what it holds. One that fails ends the process."""
+    chosen = container.settings().worker_components
+    async with opened(container, bus="dispatcher" in chosen), asyncio.TaskGroup() as loops:
+        for component in chosen:
+            loops.create_task(_LOOPS[component](container)(stopping), name=component)
+
+
+def _scheduler(container: Container) -> SchedulerWorker:
+    database, usage = container.database(), container.usage_housekeeping()
+    return SchedulerWorker(
+        database,
+        container.closing(),
+        container.test_clocks(),
+        duties=[
+            Duty("usage-housekeeping", _HOUR_SECONDS, lambda: usage.run(database)),
+            Duty("idempotency-keys", _HOUR_SECONDS, lambda: _forget_keys(container)),
+        ],
+    )
+
+
+async def _forget_keys(container: Container) -> None:
+    await forget_expired(container.database(), container.clock()())
+
+
+_Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+_LOOPS: dict[WorkerComponent, Callable[[Container], _Loop]] = {
+    "dispatcher": lambda container: container.dispatcher().run,
+    "webhook": lambda container: container.delivery_worker().run,
+    "scheduler": lambda container: _scheduler(container).run,
+    "rating": lambda container: container.live_rater().run,
+}
