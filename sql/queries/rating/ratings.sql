@@ -30,15 +30,22 @@ WHERE r.state = 'final';
 
 -- name: BilledBefore :many
 -- All that was billed of these periods so far, by price: late usage costs only what comes on top.
-SELECT c.tenant_id, r.subscription_id, c.price_id, c.period_start,
-  coalesce(sum(c.amount_minor), 0)::bigint AS amount_minor, coalesce(sum(c.quantity), 0)::numeric AS quantity
+SELECT k.tenant_id::uuid AS tenant_id, k.subscription_id::uuid AS subscription_id, c.price_id,
+  k.period_start::timestamptz AS period_start, coalesce(sum(c.amount_minor), 0)::bigint AS amount_minor,
+  coalesce(sum(c.quantity), 0)::numeric AS quantity
 FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::timestamptz[])
   AS k(tenant_id, subscription_id, period_start)
-JOIN ratings r ON r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id
-  AND r.period_start >= k.period_start AND r.state = 'final'
-JOIN charges c ON c.tenant_id = r.tenant_id AND c.rating_id = r.rating_id AND c.period_start = k.period_start
-  AND c.kind IN ('usage', 'late_usage')
-GROUP BY c.tenant_id, r.subscription_id, c.price_id, c.period_start;
+CROSS JOIN LATERAL (
+  SELECT r.rating_id FROM ratings r
+  WHERE r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id
+    AND r.period_start >= k.period_start AND r.state = 'final' OFFSET 0
+) AS rated
+CROSS JOIN LATERAL (
+  SELECT x.price_id, x.amount_minor, x.quantity FROM charges x
+  WHERE x.tenant_id = k.tenant_id AND x.rating_id = rated.rating_id AND x.period_start = k.period_start
+    AND x.kind IN ('usage', 'late_usage') OFFSET 0
+) AS c
+GROUP BY k.tenant_id, k.subscription_id, c.price_id, k.period_start;
 
 -- name: PutRatings :many
 -- Writes ratings as live and takes their locks; one that is final, or live at a later epoch, is left alone and not answered.

@@ -51,14 +51,16 @@ END $$;
 CREATE TRIGGER ratings_final_is_frozen BEFORE UPDATE OR DELETE ON ratings
   FOR EACH ROW WHEN (OLD.state = 'final') EXECUTE FUNCTION ratings_refuse_change_of_final();
 
--- Charges come and go only while their rating is live, so they are written before it turns final.
+-- Charges come and go only while their rating is live, so they are written before it turns final. The look-up is a
+-- sub-select because a join would read all of the tenant's ratings while statistics are young.
 CREATE FUNCTION charges_refuse_without_live_rating() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   bad uuid;
 BEGIN
-  SELECT c.rating_id INTO bad
-  FROM changed c LEFT JOIN ratings r ON r.tenant_id = c.tenant_id AND r.rating_id = c.rating_id
-  WHERE r.state IS DISTINCT FROM 'live' LIMIT 1;
+  SELECT c.rating_id INTO bad FROM (SELECT DISTINCT f.tenant_id, f.rating_id FROM changed f) c
+  WHERE (
+    SELECT r.state FROM ratings r WHERE r.tenant_id = c.tenant_id AND r.rating_id = c.rating_id
+  ) IS DISTINCT FROM 'live' LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'charges of rating % cannot change: it is not live', bad USING ERRCODE = 'restrict_violation';
   END IF;

@@ -144,15 +144,22 @@ async def final_periods(
 
 
 BILLED_BEFORE: Final = """-- rating/ratings.sql: BilledBefore
-SELECT c.tenant_id, r.subscription_id, c.price_id, c.period_start,
-  coalesce(sum(c.amount_minor), 0)::bigint AS amount_minor, coalesce(sum(c.quantity), 0)::numeric AS quantity
+SELECT k.tenant_id::uuid AS tenant_id, k.subscription_id::uuid AS subscription_id, c.price_id,
+  k.period_start::timestamptz AS period_start, coalesce(sum(c.amount_minor), 0)::bigint AS amount_minor,
+  coalesce(sum(c.quantity), 0)::numeric AS quantity
 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
   AS k(tenant_id, subscription_id, period_start)
-JOIN ratings r ON r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id
-  AND r.period_start >= k.period_start AND r.state = 'final'
-JOIN charges c ON c.tenant_id = r.tenant_id AND c.rating_id = r.rating_id AND c.period_start = k.period_start
-  AND c.kind IN ('usage', 'late_usage')
-GROUP BY c.tenant_id, r.subscription_id, c.price_id, c.period_start
+CROSS JOIN LATERAL (
+  SELECT r.rating_id FROM ratings r
+  WHERE r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id
+    AND r.period_start >= k.period_start AND r.state = 'final' OFFSET 0
+) AS rated
+CROSS JOIN LATERAL (
+  SELECT x.price_id, x.amount_minor, x.quantity FROM charges x
+  WHERE x.tenant_id = k.tenant_id AND x.rating_id = rated.rating_id AND x.period_start = k.period_start
+    AND x.kind IN ('usage', 'late_usage') OFFSET 0
+) AS c
+GROUP BY k.tenant_id, k.subscription_id, c.price_id, k.period_start
 """
 
 
