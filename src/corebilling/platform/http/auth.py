@@ -83,7 +83,14 @@ class Authenticator:
             raise Unauthenticated(
                 "send an API key in X-API-Key or a token in Authorization: Bearer", code="no_credential"
             )
-        return Caller(principal) if named is None else await self._named(principal, named)
+        if named is None:
+            return Caller(principal)
+        if not is_platform(principal) or (key is not None and principal.tenant_id is not None):
+            raise Forbidden(
+                "only callers with a platform scope and no tenant of their own may send X-Tenant-ID; leave it out",
+                code="tenant_not_yours",
+            )
+        return await self._named(principal, named)
 
     async def _principal_of_key(self, key: bytes) -> Principal:
         async def ask() -> Principal | None:
@@ -120,10 +127,6 @@ class Authenticator:
         return known.principal
 
     async def _named(self, principal: Principal, named: bytes) -> Caller:
-        if not is_platform(principal):
-            raise Forbidden(
-                "only callers with a platform scope may send X-Tenant-ID; leave it out", code="tenant_not_yours"
-            )
         try:
             tenant_id = UUID(named.decode("latin-1"))
         except ValueError:

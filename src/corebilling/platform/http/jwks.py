@@ -86,18 +86,22 @@ class Jwks:
             timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as response:
                 response.raise_for_status()
-                body = b""
-                async for chunk in response.content.iter_chunked(65_536):
-                    body += chunk
-                    if len(body) > _MAX_DOCUMENT_BYTES:
-                        raise ValueError("the document is too large")
-            self._keys = _usable(body)
+                self._keys = _usable(await _bounded(response))
         except (aiohttp.ClientError, TimeoutError, ValueError, jwt.PyJWTError) as error:
             self._failed = True
             logger.warning("the keys at JWKS_URL can't be fetched: {}: {}", type(error).__name__, error)
             return
         self._failed = False
         self._fetched_at = time.monotonic()
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = b""
+    async for chunk in response.content.iter_chunked(65_536):
+        body += chunk
+        if len(body) > _MAX_DOCUMENT_BYTES:
+            raise ValueError("the document is too large")
+    return body
 
 
 class _Document(msgspec.Struct):
