@@ -10,6 +10,10 @@ RETURNING *;
 -- One tenant as the caller's role may see it.
 SELECT * FROM tenants WHERE tenant_id = @tenant_id;
 
+-- name: GetStanding :one
+-- Whether a tenant may call: for credentials that name it without a key of ours.
+SELECT status FROM tenants WHERE tenant_id = @tenant_id;
+
 -- name: LockTenant :one
 -- The row is held until the change commits, so that its sequence number counts every change.
 SELECT * FROM tenants WHERE tenant_id = @tenant_id FOR UPDATE;

@@ -4,7 +4,7 @@ import hmac
 import secrets
 from uuid import UUID
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, convert
 
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import Forbidden, NotFound, invalid_field
@@ -12,6 +12,7 @@ from corebilling.kernel.ids import new_id
 from corebilling.kernel.tenant import Principal
 from corebilling.platform.db import Tx
 from corebilling.tenant.domain import api_key
+from corebilling.tenant.domain.states import TenantStatus
 from corebilling.tenant.queries import api_keys as queries
 from corebilling.tenant.queries import models, tenants
 from corebilling.tenant.schemas import ApiKeyCreate, ApiKeyOut
@@ -101,6 +102,11 @@ class ApiKeys:
                 code="tenant_suspended",
             )
         return Principal(row.tenant_id, frozenset(row.scopes), f"api_key:{row.api_key_id}")
+
+    async def standing(self, tx: Tx, tenant_id: UUID) -> TenantStatus | None:
+        """Whether a tenant may call, in an identity transaction; None if there is no such tenant."""
+        status = await tenants.get_standing(tx.conn, tenant_id=tenant_id)
+        return None if status is None else convert(status, TenantStatus)
 
     async def _identify_platform(self, tx: Tx, key_hash: bytes) -> Principal | None:
         row = await queries.find_platform_api_key(tx.conn, key_hash=key_hash)

@@ -8,6 +8,7 @@ from corebilling.kernel.ids import new_id
 from corebilling.kernel.tenant import Principal
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
+from corebilling.platform.http.auth import Authenticator
 from corebilling.tenant.schemas import ApiKeyCreate, ClockAdvance, SettingsPatch, TenantCreate, TenantPatch
 from parties import Parties
 
@@ -159,6 +160,33 @@ async def test_only_a_key_without_tenant_reaches_across_tenants(parties: Parties
     async with db.identity() as tx:
         found = await parties.tenants.identify(tx, str(key.secret))
     assert found == Principal(None, frozenset(wanted.scopes), f"platform_api_key:{key.id}")
+
+
+async def test_a_tenants_key_never_names_another_tenant_whatever_its_scopes(parties: Parties, db: Database) -> None:
+    mine, other = await parties.tenant("Mine"), await parties.tenant("Other")
+    wanted = ApiKeyCreate(name="books", scopes=["platform.finance"])
+    async with db.tenants([mine]) as tx:
+        own = await parties.tenants.create_api_key(tx, mine, wanted)
+    async with db.system() as tx:
+        platform = await parties.tenants.create_platform_key(tx, wanted)
+    authenticator = Authenticator(database=db, keys=parties.tenants, tokens=None)
+    header = (b"x-tenant-id", str(other).encode())
+    caller = await authenticator.authenticate([(b"x-api-key", str(own.secret).encode())])
+    assert (caller.principal.tenant_id, caller.on_behalf) == (mine, False)
+    with pytest.raises(Forbidden, match="X-Tenant-ID"):
+        await authenticator.authenticate([(b"x-api-key", str(own.secret).encode()), header])
+    caller = await authenticator.authenticate([(b"x-api-key", str(platform.secret).encode()), header])
+    assert (caller.principal.tenant_id, caller.on_behalf) == (other, True)
+
+
+async def test_standing_says_whether_a_tenant_may_call(parties: Parties, db: Database) -> None:
+    active, suspended = await parties.tenant(), await parties.tenant()
+    async with db.system() as tx:
+        await parties.tenants.update(tx, suspended, TenantPatch(status="suspended"))
+    async with db.identity() as tx:
+        assert await parties.tenants.standing(tx, active) == "active"
+        assert await parties.tenants.standing(tx, suspended) == "suspended"
+        assert await parties.tenants.standing(tx, new_id()) is None
 
 
 async def test_the_identity_role_sees_credentials_and_nothing_else(db: Database) -> None:

@@ -14,14 +14,12 @@ import msgspec
 
 from corebilling.kernel.errors import FieldError, Invalid, invalid_field
 
-TenantScope = Literal["usage:write", "billing:read", "billing:write", "billing:admin"]
-"""What a tenant's own key may be allowed."""
+Scope = Literal["usage:write", "billing:read", "billing:write", "billing:admin", "platform.finance", "platform.admin"]
 
-PlatformScope = Literal["platform.finance", "platform.admin"]
-"""What reaches across tenants: only keys that belong to no tenant may hold it."""
+ALL_SCOPES: frozenset[str] = frozenset(get_args(Scope))
 
-TENANT_SCOPES: frozenset[str] = frozenset(get_args(TenantScope))
-ALL_SCOPES: frozenset[str] = TENANT_SCOPES | frozenset(get_args(PlatformScope))
+TENANT_SCOPES: frozenset[str] = ALL_SCOPES - {"platform.admin"}
+"""What a tenant's own key may be allowed. `platform.finance` lets it see its own books; no key of a tenant leaves that tenant."""
 
 KeyKind = Literal["live", "test", "platform"]
 

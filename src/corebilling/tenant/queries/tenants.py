@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.rows import args_row
+from psycopg.rows import args_row, scalar_row
 
 from corebilling.tenant.queries import models
 
@@ -72,6 +72,19 @@ async def get_tenant(conn: Connection, *, tenant_id: UUID) -> models.Tenant | No
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Tenant))
     await _cur.execute(GET_TENANT, (tenant_id,))
     _row: models.Tenant | None = await _cur.fetchone()
+    return _row
+
+
+GET_STANDING: Final = """-- tenant/tenants.sql: GetStanding
+SELECT status FROM tenants WHERE tenant_id = $1
+"""
+
+
+async def get_standing(conn: Connection, *, tenant_id: UUID) -> str | None:
+    """Whether a tenant may call: for credentials that name it without a key of ours."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
+    await _cur.execute(GET_STANDING, (tenant_id,))
+    _row: str | None = await _cur.fetchone()
     return _row
 
 
