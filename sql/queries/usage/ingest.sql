@@ -1,0 +1,66 @@
+-- name: HoldWriteLocks :exec
+-- Taken before a batch reads epoch and generation: nobody seals or rotates until this transaction ends.
+SELECT pg_advisory_xact_lock_shared(@rotation_lock::bigint), pg_advisory_xact_lock_shared(@tenant_lock::bigint);
+
+-- name: StoreEvents :many
+-- Claims the keys and stores the events that are new; answers the keys that were there before. Keys must be distinct. The lookup in the older generation is a scalar one, lest it become a scan of it.
+WITH sent AS MATERIALIZED (
+  SELECT s.key::uuid AS key, s.body::uuid AS body, s.subscription_id::uuid AS subscription_id, s.meter_id::uuid AS meter_id,
+         s.ts, s.quantity, s.event_id, s.source, s.unique_value, s.properties
+  FROM unnest(
+    @keys::text[], @bodies::text[], @subscription_ids::text[], @meter_ids::text[], @timestamps::timestamptz[],
+    @quantities::numeric[], @event_ids::text[], @sources::text[], @unique_values::text[], @properties::json[]
+  ) AS s(key, body, subscription_id, meter_id, ts, quantity, event_id, source, unique_value, properties)
+), generation AS MATERIALIZED (
+  SELECT g.current FROM usage_generation AS g
+), claimed AS (
+  INSERT INTO usage_keys (tenant_id, key, body, generation)
+  SELECT @tenant_id, s.key, s.body, (SELECT g.current FROM generation AS g)
+  FROM sent AS s
+  WHERE (SELECT true FROM usage_keys AS k
+         WHERE k.tenant_id = @tenant_id AND k.key = s.key AND k.generation = 1 - (SELECT g.current FROM generation AS g)) IS NULL
+  ORDER BY s.key
+  ON CONFLICT (tenant_id, key, generation) DO NOTHING
+  RETURNING usage_keys.key
+), stored AS (
+  INSERT INTO usage_events (tenant_id, subscription_id, meter_id, key, ts, received_at, epoch, quantity, event_id, source, unique_value, properties)
+  SELECT @tenant_id, s.subscription_id, s.meter_id, s.key, s.ts, @received_at,
+    coalesce((SELECT e.epoch FROM usage_epochs AS e WHERE e.tenant_id = @tenant_id), 1),
+    s.quantity, s.event_id, s.source, s.unique_value, s.properties
+  FROM claimed AS c JOIN sent AS s ON s.key = c.key
+)
+SELECT replace(s.key::text, '-', '')::text AS key FROM sent AS s WHERE NOT EXISTS (SELECT FROM claimed AS c WHERE c.key = s.key);
+
+-- name: AddToRollups :exec
+-- The last statement of a batch: concurrent batches of a tenant wait here for each other, from this lock to the COMMIT right behind it.
+INSERT INTO usage_rollups AS r (tenant_id, subscription_id, meter_id, hour_at, epoch, event_count, value_sum, value_max)
+SELECT @tenant_id, a.subscription_id::uuid, a.meter_id::uuid, a.hour_at,
+  coalesce((SELECT e.epoch FROM usage_epochs AS e WHERE e.tenant_id = @tenant_id), 1), a.event_count, a.value_sum, a.value_max
+FROM unnest(@subscription_ids::text[], @meter_ids::text[], @hours::timestamptz[], @event_counts::bigint[], @value_sums::numeric[], @value_maxes::numeric[])
+  AS a(subscription_id, meter_id, hour_at, event_count, value_sum, value_max)
+ORDER BY a.subscription_id, a.meter_id, a.hour_at
+ON CONFLICT (tenant_id, subscription_id, meter_id, hour_at, epoch) DO UPDATE SET
+  event_count = r.event_count + excluded.event_count,
+  value_sum = r.value_sum + excluded.value_sum,
+  value_max = greatest(r.value_max, excluded.value_max);
+
+-- name: FindBodies :many
+-- The body hashes of keys that were there before, to tell a retry from another event under the same key.
+SELECT replace(k.key::text, '-', '')::text AS key, replace(k.body::text, '-', '')::text AS body FROM usage_keys AS k
+WHERE k.tenant_id = @tenant_id AND k.key = ANY(@keys::uuid[]);
+
+-- name: KeepRejections :exec
+-- What was refused is kept as it came, so that it can be looked at and sent again.
+INSERT INTO usage_rejections (tenant_id, id, received_at, event_id, code, detail, item)
+SELECT @tenant_id, r.id, @received_at, r.event_id, r.code, r.detail, r.item
+FROM unnest(@ids::uuid[], @event_ids::text[], @codes::text[], @details::text[], @items::text[]) AS r(id, event_id, code, detail, item)
+ORDER BY r.id;
+
+-- name: ListRejections :many
+-- Newest first, a page at a time; ids are ordered by time.
+SELECT id, received_at, event_id, code, detail, item FROM usage_rejections
+WHERE tenant_id = @tenant_id
+  AND (sqlc.narg('before_id')::uuid IS NULL OR id < sqlc.narg('before_id'))
+  AND (sqlc.narg('code')::text IS NULL OR code = sqlc.narg('code'))
+ORDER BY id DESC
+LIMIT @page_size::int;

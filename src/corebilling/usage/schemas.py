@@ -1,0 +1,115 @@
+"""Wire structs of usage. The event itself is domain/event.py: it is decoded straight into what the rules work on."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from corebilling.usage.domain.event import ABSENT, Instant, ItemResult, Name
+from corebilling.usage.domain.meter import Aggregation
+from corebilling.usage.domain.windows import Window
+
+Code = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x20]+$")]
+Label = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
+PropertyName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
+
+
+class MeterCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A meter to create. `code` is what events and prices name; it has no blanks. `unit` is for people (`kWh`)."""
+
+    code: Code
+    aggregation: Aggregation
+    name: Label | None = None
+    unit: Label | None = None
+    value_property: PropertyName | None = None
+    unique_property: PropertyName | None = None
+
+
+class MeterOut(msgspec.Struct, frozen=True):
+    """A meter."""
+
+    id: UUID
+    code: str
+    name: str
+    unit: str | None
+    aggregation: Aggregation
+    value_property: str | None
+    unique_property: str | None
+    created_at: datetime
+
+
+class CloudEvent(msgspec.Struct, gc=False):
+    """A CloudEvents 1.0 event as usage: `type` is the meter, `subject` the subscription or customer.
+
+    `data` is `{"value"?, "properties"?}`; an object without `properties` is itself the properties. `time` is
+    demanded: billing has to know when. Extension attributes are allowed and not kept.
+    """
+
+    specversion: Literal["1.0"]
+    id: Name
+    source: Annotated[str, Meta(min_length=1, max_length=255)]
+    type: Name
+    subject: Name
+    time: Instant
+    data: msgspec.Raw = ABSENT
+
+
+class CloudEventData(msgspec.Struct, gc=False):
+    """What usage reads of a CloudEvent's data."""
+
+    value: Decimal | None = None
+    properties: msgspec.Raw = ABSENT
+
+
+class UsageAnswer(msgspec.Struct, frozen=True):
+    """What became of each event, in the order sent."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    items: list[ItemResult]
+
+
+class UsageEventOut(msgspec.Struct, frozen=True):
+    """A stored event. `quantity` is what its meter counts of it."""
+
+    id: str
+    source: str | None
+    subscription_id: UUID
+    meter: str
+    timestamp: datetime
+    received_at: datetime
+    quantity: Decimal
+    properties: msgspec.Raw
+
+
+class RejectionOut(msgspec.Struct, frozen=True):
+    """An event that was refused: `item` is what was sent, as text."""
+
+    id: UUID
+    received_at: datetime
+    event_id: str | None
+    code: str
+    detail: str
+    item: str
+
+
+class UsageTotalOut(msgspec.Struct, frozen=True):
+    """The quantity of one meter in `[start, end)`."""
+
+    start: datetime
+    end: datetime
+    quantity: Decimal
+
+
+class UsageTotals(msgspec.Struct, frozen=True):
+    """The usage of a subscription on a meter, by window; windows without usage are left out."""
+
+    subscription_id: UUID
+    meter: str
+    unit: str | None
+    window: Window
+    data: list[UsageTotalOut]
