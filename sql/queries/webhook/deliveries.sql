@@ -1,10 +1,11 @@
 -- name: AddDeliveries :exec
 -- Messages and who gets them, in one statement; an event that comes twice changes nothing.
 WITH messages AS (
-  INSERT INTO webhook_messages (tenant_id, event_id, subject, body)
-  SELECT m.tenant_id, m.event_id, m.subject, m.body
-  FROM unnest(@message_tenant_ids::uuid[], @message_event_ids::uuid[], @message_subjects::text[], @bodies::text[])
-    AS m(tenant_id, event_id, subject, body)
+  INSERT INTO webhook_messages (tenant_id, event_id, subject, body, traceparent)
+  SELECT m.tenant_id, m.event_id, m.subject, m.body, m.traceparent
+  FROM unnest(
+    @message_tenant_ids::uuid[], @message_event_ids::uuid[], @message_subjects::text[], @bodies::text[], @traceparents::text[]
+  ) AS m(tenant_id, event_id, subject, body, traceparent)
   ORDER BY m.tenant_id, m.event_id
   ON CONFLICT (tenant_id, event_id) DO NOTHING
 )
@@ -52,7 +53,7 @@ WITH RECURSIVE waiting AS (
   RETURNING d.tenant_id, d.delivery_id, d.endpoint_id, d.event_id, d.subject, d.attempts
 )
 SELECT
-  c.tenant_id, c.delivery_id, c.endpoint_id, c.event_id, c.subject, c.attempts, m.body,
+  c.tenant_id, c.delivery_id, c.endpoint_id, c.event_id, c.subject, c.attempts, m.body, m.traceparent,
   e.url, e.status, e.sandbox, e.secret_sealed, e.previous_secret_sealed, e.previous_secret_until,
   (e.failing_since IS NOT NULL)::boolean AS failing
 FROM claimed c

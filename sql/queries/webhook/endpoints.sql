@@ -13,6 +13,10 @@ WHERE tenant_id = @tenant_id AND (sqlc.narg('before')::uuid IS NULL OR endpoint_
 ORDER BY endpoint_id DESC
 LIMIT @page_size::int;
 
+-- name: CountEndpoints :one
+-- A tenant may have only so many: each of them multiplies its events.
+SELECT count(*) FROM webhook_endpoints WHERE tenant_id = @tenant_id;
+
 -- name: GetEndpoint :one
 -- One endpoint as it is.
 SELECT * FROM webhook_endpoints WHERE tenant_id = @tenant_id AND endpoint_id = @endpoint_id;

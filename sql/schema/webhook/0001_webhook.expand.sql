@@ -28,6 +28,7 @@ CREATE TABLE webhook_messages (
   event_id uuid NOT NULL,
   subject text NOT NULL,
   body text NOT NULL,
+  traceparent text,
   PRIMARY KEY (tenant_id, event_id)
 );
 SELECT corebilling_secure('webhook_messages', app => 'SELECT', router => 'SELECT, INSERT', system => 'SELECT');

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from yarl import URL
 
-from corebilling.platform.secrets import SecretBox, SecretsError
+from corebilling.platform.secrets import SecretBox
 from corebilling.webhook.domain import signing, targets
 from corebilling.webhook.queries.deliveries import ClaimDueRow
 
@@ -50,6 +50,7 @@ class Job(msgspec.Struct, frozen=True):
     subject: str
     attempts: int
     body: bytes
+    traceparent: str | None
     target: Target
     lease_until: datetime
 
@@ -103,7 +104,10 @@ class Lane:
         return surplus
 
     def target(self, row: ClaimDueRow, secret_box: SecretBox, private: bool) -> Target:
-        """The target as the endpoint describes it now; opened and checked again only when it has changed."""
+        """The target as the endpoint describes it now; opened and checked again only when it has changed.
+
+        Raises SecretsError where the secret can't be opened.
+        """
         described = (row.url, row.secret_sealed, row.previous_secret_sealed, row.previous_secret_until, private)
         if self._target is None or described != self._described:
             self._target, self._described = _target(row, secret_box.open, private), described
@@ -114,12 +118,9 @@ def _target(row: ClaimDueRow, open_secret: Callable[[str], str], private: bool) 
     assert row.url is not None
     assert row.secret_sealed is not None
     problem = targets.url_refusal(row.url, allow_private=private)
-    if problem is None:
-        try:
-            key = signing.secret_key(open_secret(row.secret_sealed))
-            sealed = row.previous_secret_sealed
-            previous = signing.secret_key(open_secret(sealed)) if sealed else None
-            return Target(URL(row.url), key, previous, row.previous_secret_until, private)
-        except SecretsError as error:
-            problem = str(error)
-    return Target(URL(), b"", None, None, private, problem)
+    if problem is not None:
+        return Target(URL(), b"", None, None, private, problem)
+    key = signing.secret_key(open_secret(row.secret_sealed))
+    sealed = row.previous_secret_sealed
+    previous = signing.secret_key(open_secret(sealed)) if sealed else None
+    return Target(URL(row.url), key, previous, row.previous_secret_until, private)

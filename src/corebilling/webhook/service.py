@@ -41,6 +41,9 @@ ROTATION_OVERLAP = timedelta(hours=24)
 
 ATTEMPTS_SHOWN = 100
 
+MOST_ENDPOINTS = 50
+"""Of one tenant, disabled ones included."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -54,12 +57,17 @@ class WebhookService:
         self._allow_private_targets = allow_private_targets
 
     async def create_endpoint(self, tx: Tx, tenant_id: UUID, data: EndpointCreate) -> EndpointWithSecret:
-        """A new endpoint with its secret. Raises `Invalid` for a URL that can't be a target or a filter that takes nothing."""
+        """A new endpoint with its secret. Raises `Invalid` for a bad URL or filter, `Conflict` if there are too many."""
         profile = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
         if profile is None:
             raise NotFound("there is no such tenant; check the credential", code="tenant_not_found")
         self._check_url(data.url, profile.sandbox)
         _check_subjects(data.subjects)
+        if (await endpoints.count_endpoints(tx.conn, tenant_id=tenant_id) or 0) >= MOST_ENDPOINTS:
+            raise Conflict(
+                f"{MOST_ENDPOINTS} endpoints are the most there can be; delete one first",
+                code="too_many_webhook_endpoints",
+            )
         secret = signing.secret_text(secrets.token_bytes(signing.SECRET_BYTES))
         row = await endpoints.add_endpoint(
             tx.conn,
@@ -214,6 +222,7 @@ class WebhookService:
             message_event_ids=[event.id for event in messages],
             message_subjects=[event.subject for event in messages],
             bodies=[_body(event) for event in messages],
+            traceparents=[event.traceparent for event in messages],
             tenant_ids=[event.tenant_id for event, _ in wanted],
             delivery_ids=[new_id() for _ in wanted],
             endpoint_ids=[endpoint_id for _, endpoint_id in wanted],

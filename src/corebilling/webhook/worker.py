@@ -7,22 +7,22 @@ always under the same id. Any number of workers may run beside each other.
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import msgspec
 from loguru import logger
 
 from corebilling.kernel.clock import Clock
 from corebilling.platform.db import Database
 from corebilling.platform.db.errors import is_transient
 from corebilling.platform.db.notify import Listener
-from corebilling.platform.secrets import SecretBox
+from corebilling.platform.secrets import SecretBox, SecretsError
 from corebilling.webhook import metrics
+from corebilling.webhook.config import DeliveryConfig
 from corebilling.webhook.domain import retry, signing
-from corebilling.webhook.domain.retry import RetryPolicy
 from corebilling.webhook.lanes import CONCURRENCY, LEAST_WINDOW, NEW_WINDOW, Job, Lane
 from corebilling.webhook.queries import deliveries
 from corebilling.webhook.queries.deliveries import ClaimDueRow
@@ -34,34 +34,8 @@ _NOWHERE = (UUID(int=0), UUID(int=0))
 _IDLE_LANE_SECONDS = 300.0
 _PENDING_BOUND = 100_000
 _PAUSE_SECONDS = 1.0
+_DRAIN_SECONDS = 5.0
 _CROWDED_PAUSE = timedelta(milliseconds=100)
-
-
-class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How deliveries are made. `claim_limit` rows a claim; `held_limit` and `max_connections` bound one worker."""
-
-    claim_limit: int = 500
-    held_limit: int = 4000
-    max_connections: int = 768
-    poll_seconds: float = 30.0
-    timeout_seconds: float = 15.0
-    lease_slack_seconds: float = 30.0
-    base_delay_seconds: float = 10.0
-    max_delay_seconds: float = 3600.0
-    max_retries: int = 5
-    allow_private_targets: bool = False
-    give_up_after: timedelta = timedelta(days=5)
-
-    @property
-    def lease(self) -> timedelta:
-        """How long a claim is ours: a wait in the lane and a whole attempt must fit."""
-        return timedelta(seconds=2 * self.timeout_seconds + self.lease_slack_seconds)
-
-    @property
-    def retries(self) -> RetryPolicy:
-        """What follows a failure."""
-        base, longest = timedelta(seconds=self.base_delay_seconds), timedelta(seconds=self.max_delay_seconds)
-        return RetryPolicy(base, longest, self.max_retries)
 
 
 class DeliveryWorker:
@@ -81,7 +55,7 @@ class DeliveryWorker:
         self._config = config
         self._retries = config.retries
         self._clock = clock
-        self._listener = Listener(listen_url or db.url, CHANNEL)
+        self._listener = Listener(listen_url or db.listen_url, CHANNEL)
         self._sender = Sender(timeout_seconds=config.timeout_seconds, max_connections=config.max_connections)
         self._recorder = Recorder(db, clock, give_up_after=config.give_up_after, on_due=self._wake_at)
         self._lanes: dict[UUID, Lane] = {}
@@ -129,7 +103,7 @@ class DeliveryWorker:
         # Connections are the scarce part: endpoints in trouble may hold half of them together, never all.
         patient = struggling < self._config.max_connections // 2
         self._crowded = not patient
-        rooms = [lane.room if patient or not lane.struggling else 0 for lane in self._lanes.values()]
+        rooms = {key: lane.room if patient or not lane.struggling else 0 for key, lane in self._lanes.items()}
         now = self._clock()
         lease_until = now + self._config.lease
         async with self._db.system() as tx:
@@ -137,8 +111,8 @@ class DeliveryWorker:
                 tx.conn,
                 after_tenant_id=self._after[0],
                 after_endpoint_id=self._after[1],
-                lane_endpoint_ids=list(self._lanes),
-                lane_rooms=rooms,
+                lane_endpoint_ids=list(rooms),
+                lane_rooms=list(rooms.values()),
                 at=now,
                 new_room=NEW_WINDOW,
                 failing_room=LEAST_WINDOW if patient else 0,
@@ -149,6 +123,10 @@ class DeliveryWorker:
         full = len(rows) == limit
         self._after = (rows[-1].tenant_id, rows[-1].endpoint_id) if full else _NOWHERE
         await self._accept(rows, lease_until)
+        taken = Counter(row.endpoint_id for row in rows)
+        for key, lane in self._lanes.items():
+            if taken[key] >= rooms.get(key, LEAST_WINDOW):
+                lane.hungry = True
         return full or wrapped
 
     async def _accept(self, rows: Sequence[ClaimDueRow], lease_until: datetime) -> None:
@@ -161,15 +139,20 @@ class DeliveryWorker:
             if lane is None:
                 lane = self._lanes[row.endpoint_id] = Lane(failing=row.failing, now=time.monotonic())
             private = self._config.allow_private_targets and bool(row.sandbox)
-            target = lane.target(row, self._secret_box, private)
+            try:
+                target = lane.target(row, self._secret_box, private)
+            except (
+                SecretsError
+            ) as error:  # ours to mend, so it isn't held against the endpoint: due again after the lease
+                logger.error("endpoint {} can't be signed for: {}", row.endpoint_id, error)
+                continue
             lane.queue.append(
                 Job(
                     row.tenant_id, row.delivery_id, row.endpoint_id, row.event_id, row.subject, row.attempts,
-                    row.body.encode(), target, lease_until,
+                    row.body.encode(), row.traceparent, target, lease_until,
                 )
             )  # fmt: skip
             lane.used_at = time.monotonic()
-            lane.hungry = lane.room == 0
             if lane.runners < min(CONCURRENCY, lane.held):
                 lane.runners += 1
                 task = asyncio.create_task(self._serve(lane))
@@ -227,6 +210,7 @@ class DeliveryWorker:
             body=job.body,
             at=now,
             keys=job.target.keys(now),
+            traceparent=job.traceparent,
         )
         return await self._sender.post(job.target.url, headers, job.body, private=job.target.private)
 
@@ -272,7 +256,7 @@ class DeliveryWorker:
         for task in list(self._tasks):
             await _end(task)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._recorder.drained(), self._config.timeout_seconds)
+            await asyncio.wait_for(self._recorder.drained(), _DRAIN_SECONDS)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -19,10 +19,11 @@ from corebilling.platform.db import Database
 from corebilling.platform.secrets import SecretBox, generate_key
 from corebilling.tenant.schemas import TenantCreate
 from corebilling.tenant.service import TenantService
+from corebilling.webhook.config import DeliveryConfig
 from corebilling.webhook.handlers import HANDLERS
 from corebilling.webhook.schemas import DeliveryOut, EndpointCreate, EndpointWithSecret
 from corebilling.webhook.service import WebhookService
-from corebilling.webhook.worker import DeliveryConfig, DeliveryWorker
+from corebilling.webhook.worker import DeliveryWorker
 
 QUICK = DeliveryConfig(
     allow_private_targets=True,
@@ -93,8 +94,13 @@ async def receivers() -> AsyncIterator[Callable[..., Awaitable[Receiver]]]:
 
 
 @pytest.fixture(scope="session")
-def secret_box() -> SecretBox:
-    return SecretBox([generate_key()])
+def encryption_key() -> str:
+    return generate_key()
+
+
+@pytest.fixture(scope="session")
+def secret_box(encryption_key: str) -> SecretBox:
+    return SecretBox([encryption_key])
 
 
 @pytest.fixture
@@ -164,7 +170,7 @@ def _customer_created(tenant_id: UUID, number: int = 1) -> Envelope[CustomerCrea
         resource_seq=1,
         correlation_id=new_id(),
         causation_id=None,
-        traceparent=None,
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         occurred_at=wall_clock(),
         payload=CustomerCreated(customer_id, f"c-{number}", "EUR", "Europe/Paris"),
     )
@@ -188,8 +194,9 @@ def delivering(db: Database, secret_box: SecretBox) -> Callable[..., AbstractAsy
     @asynccontextmanager
     async def run(**changes: object) -> AsyncIterator[None]:
         stopping = asyncio.Event()
+        box = changes.pop("secret_box", secret_box)
         config = msgspec.structs.replace(QUICK, **changes)
-        worker = DeliveryWorker(db=db, secret_box=secret_box, config=config, clock=wall_clock)
+        worker = DeliveryWorker(db=db, secret_box=box, config=config, clock=wall_clock)
         task = asyncio.create_task(worker.run(stopping))
         try:
             yield

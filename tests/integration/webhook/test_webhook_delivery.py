@@ -6,12 +6,13 @@ import hashlib
 import hmac
 import json
 import time
-from datetime import timedelta
+from contextlib import suppress
 
+import psycopg
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from corebilling.webhook.schemas import EndpointPatch
+from corebilling.kernel.errors import Unavailable
 
 
 async def test_a_delivery_is_signed_so_that_the_public_library_verifies_it(
@@ -33,6 +34,7 @@ async def test_a_delivery_is_signed_so_that_the_public_library_verifies_it(
     assert request.headers["X-Signature"] == f"sbwh_sig=v1:{hmac.new(key, request.body, hashlib.sha256).hexdigest()}"
     assert request.headers["X-Event-Type"] == "customer.created"
     assert request.headers["X-Tenant-ID"] == str(tenant.id)
+    assert request.headers["traceparent"] == event.traceparent
     assert (delivery.status, delivery.attempts, delivery.last_status) == ("delivered", 1, 204)
 
 
@@ -103,69 +105,6 @@ async def test_retry_after_is_honoured(new_tenant, receivers, publish, customer_
     async with delivering():
         first, second = await receiver.wait_for(2)
     assert (second.at - first.at).total_seconds() >= 0.95
-
-
-async def test_410_disables_the_endpoint_and_gives_up_what_waits(
-    db, service, new_tenant, receivers, publish, customer_created, delivering
-):
-    tenant, receiver = await new_tenant(), await receivers(410)
-    endpoint = await tenant.endpoint(receiver.url)
-    await publish(customer_created(tenant.id))
-    async with delivering():
-        [delivery] = await tenant.settled()
-        async with db.tenant(tenant.id) as tx:
-            disabled = await service.get_endpoint(tx, tenant.id, endpoint.id)
-    assert delivery.status == "dead_letter"
-    assert (disabled.status, disabled.disabled_reason) == ("disabled", "gone")
-    await publish(customer_created(tenant.id))
-    assert len(await tenant.deliveries()) == 1
-    async with db.tenant(tenant.id) as tx:
-        back = await service.update_endpoint(tx, tenant.id, endpoint.id, EndpointPatch(status="active"))
-    assert (back.status, back.disabled_reason, back.failing_since) == ("active", None, None)
-
-
-async def test_deliveries_of_a_disabled_or_deleted_endpoint_are_given_up_untried(
-    db, service, new_tenant, receivers, publish, customer_created, delivering
-):
-    tenant, receiver = await new_tenant(), await receivers()
-    disabled, deleted = await tenant.endpoint(receiver.url), await tenant.endpoint(receiver.url)
-    await publish(customer_created(tenant.id))
-    async with db.tenant(tenant.id) as tx:
-        await service.update_endpoint(tx, tenant.id, disabled.id, EndpointPatch(status="disabled"))
-        await service.delete_endpoint(tx, tenant.id, deleted.id)
-    async with delivering():
-        found = await tenant.settled(2)
-    assert {(d.status, d.last_error) for d in found} == {
-        ("dead_letter", "the endpoint is disabled"),
-        ("dead_letter", "the endpoint was deleted"),
-    }
-    assert receiver.received == []
-
-
-async def test_an_endpoint_that_failed_for_too_long_is_disabled(
-    db, service, new_tenant, receivers, publish, customer_created, delivering
-):
-    tenant, receiver = await new_tenant(), await receivers(500)
-    endpoint = await tenant.endpoint(receiver.url)
-    await publish(customer_created(tenant.id))
-    async with delivering(give_up_after=timedelta(milliseconds=1)):
-        await tenant.settled()
-        async with db.tenant(tenant.id) as tx:
-            after = await service.get_endpoint(tx, tenant.id, endpoint.id)
-    assert (after.status, after.disabled_reason) == ("disabled", "failing")
-    assert after.failing_since is not None
-
-
-async def test_a_success_ends_the_spell_of_failure(
-    db, service, new_tenant, receivers, publish, customer_created, delivering
-):
-    tenant, receiver = await new_tenant(), await receivers(500, 204)
-    endpoint = await tenant.endpoint(receiver.url)
-    await publish(customer_created(tenant.id))
-    async with delivering():
-        await tenant.settled()
-        async with db.tenant(tenant.id) as tx:
-            assert (await service.get_endpoint(tx, tenant.id, endpoint.id)).failing_since is None
 
 
 async def test_a_hanging_endpoint_with_a_backlog_delays_no_other(
@@ -269,3 +208,27 @@ async def test_stopping_puts_back_what_was_not_sent(new_tenant, receivers, publi
     pending = [d for d in found if d.status == "pending"]
     assert len(found) - len(pending) == len(receiver.received)
     assert all(d.next_attempt_at is not None and d.attempts == 0 and d.next_attempt_at >= now for d in pending)
+
+
+async def test_connections_to_the_database_that_break_lose_nothing(
+    owner_url, new_tenant, receivers, publish, customer_created, delivering
+):
+    tenant, other, receiver = await new_tenant(), await new_tenant(), await receivers()
+    await tenant.endpoint(receiver.url)
+    await other.endpoint(receiver.url)
+    events = [customer_created(owner.id, n) for n in range(400) for owner in (tenant, other)]
+    await publish(*events)
+    async with delivering(), await psycopg.AsyncConnection.connect(owner_url, autocommit=True) as admin:
+        for reached in (50, 200, 400):
+            await receiver.wait_for(reached)
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        async with asyncio.timeout(60):
+            while len({request.headers["webhook-id"] for request in receiver.received}) < len(events):
+                await asyncio.sleep(0.02)
+        while True:
+            with suppress(Unavailable):
+                found = [*await tenant.settled(400), *await other.settled(400)]
+                break
+    assert {delivery.status for delivery in found} == {"delivered"}

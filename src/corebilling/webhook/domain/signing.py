@@ -26,13 +26,20 @@ def secret_key(text: str) -> bytes:
 
 
 def headers(
-    *, tenant_id: UUID, event_id: UUID, subject: str, body: bytes, at: datetime, keys: Sequence[bytes]
+    *,
+    tenant_id: UUID,
+    event_id: UUID,
+    subject: str,
+    body: bytes,
+    at: datetime,
+    keys: Sequence[bytes],
+    traceparent: str | None = None,
 ) -> dict[str, str]:
     """Every header of one attempt. `keys` are the valid ones, newest first; the id is the same over all attempts."""
     timestamp = str(int(at.timestamp()))
     signed = b"%b.%b.%b" % (str(event_id).encode(), timestamp.encode(), body)
     signatures = [b"v1," + base64.b64encode(hmac.digest(key, signed, "sha256")) for key in keys]
-    return {
+    sent = {
         "Content-Type": "application/json",
         "User-Agent": "corebilling-webhooks/1",
         "webhook-id": str(event_id),
@@ -43,3 +50,6 @@ def headers(
         "X-Event-Type": subject,
         "X-Tenant-ID": str(tenant_id),
     }
+    if traceparent is not None:
+        sent["traceparent"] = traceparent
+    return sent

@@ -27,6 +27,7 @@ class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
     subject: str
     attempts: int
     body: str
+    traceparent: str | None
     url: str | None
     status: str | None
     sandbox: bool | None
@@ -56,10 +57,11 @@ class GetDeliveryRow(msgspec.Struct, frozen=True, gc=False):
 
 ADD_DELIVERIES: Final = """-- webhook/deliveries.sql: AddDeliveries
 WITH messages AS (
-  INSERT INTO webhook_messages (tenant_id, event_id, subject, body)
-  SELECT m.tenant_id, m.event_id, m.subject, m.body
-  FROM unnest($7::uuid[], $8::uuid[], $9::text[], $10::text[])
-    AS m(tenant_id, event_id, subject, body)
+  INSERT INTO webhook_messages (tenant_id, event_id, subject, body, traceparent)
+  SELECT m.tenant_id, m.event_id, m.subject, m.body, m.traceparent
+  FROM unnest(
+    $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::text[]
+  ) AS m(tenant_id, event_id, subject, body, traceparent)
   ORDER BY m.tenant_id, m.event_id
   ON CONFLICT (tenant_id, event_id) DO NOTHING
 )
@@ -87,6 +89,7 @@ async def add_deliveries(
     message_event_ids: Sequence[UUID | None],
     message_subjects: Sequence[str | None],
     bodies: Sequence[str | None],
+    traceparents: Sequence[str | None],
 ) -> None:
     """Messages and who gets them, in one statement; an event that comes twice changes nothing."""
     _cur = psycopg.AsyncRawCursor(conn)
@@ -103,6 +106,7 @@ async def add_deliveries(
             list(message_event_ids),
             list(message_subjects),
             list(bodies),
+            list(traceparents),
         ),
     )
 
@@ -140,7 +144,7 @@ WITH RECURSIVE waiting AS (
   RETURNING d.tenant_id, d.delivery_id, d.endpoint_id, d.event_id, d.subject, d.attempts
 )
 SELECT
-  c.tenant_id, c.delivery_id, c.endpoint_id, c.event_id, c.subject, c.attempts, m.body,
+  c.tenant_id, c.delivery_id, c.endpoint_id, c.event_id, c.subject, c.attempts, m.body, m.traceparent,
   e.url, e.status, e.sandbox, e.secret_sealed, e.previous_secret_sealed, e.previous_secret_until,
   (e.failing_since IS NOT NULL)::boolean AS failing
 FROM claimed c

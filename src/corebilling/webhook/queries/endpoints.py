@@ -73,6 +73,19 @@ async def list_endpoints(
     return _rows
 
 
+COUNT_ENDPOINTS: Final = """-- webhook/endpoints.sql: CountEndpoints
+SELECT count(*) FROM webhook_endpoints WHERE tenant_id = $1
+"""
+
+
+async def count_endpoints(conn: Connection, *, tenant_id: UUID) -> int | None:
+    """A tenant may have only so many: each of them multiplies its events."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
+    await _cur.execute(COUNT_ENDPOINTS, (tenant_id,))
+    _row: int | None = await _cur.fetchone()
+    return _row
+
+
 GET_ENDPOINT: Final = """-- webhook/endpoints.sql: GetEndpoint
 SELECT tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at FROM webhook_endpoints WHERE tenant_id = $1 AND endpoint_id = $2
 """

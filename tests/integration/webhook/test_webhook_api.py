@@ -1,0 +1,168 @@
+"""The routes, with real keys of two tenants."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from corebilling.events.envelope import Envelope
+from corebilling.events.webhook import WebhookTest
+from corebilling.kernel.ids import new_id
+from corebilling.platform.clock import wall_clock
+from corebilling.platform.health import Health
+from corebilling.platform.http.app import http_app
+from corebilling.platform.http.auth import Authenticator
+from corebilling.tenant.schemas import ApiKeyCreate
+from corebilling.webhook.api import ROUTES
+from corebilling.webhook.handlers import HANDLERS
+
+ENDPOINTS = "/v1/webhook-endpoints"
+DELIVERIES = "/v1/webhook-deliveries"
+
+
+@pytest.fixture
+async def clients(db, service, tenants, new_tenant) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    """Clients of two tenants; `.tenant` is whose."""
+    app = http_app(
+        routes=ROUTES,
+        dependencies={"webhook_service": lambda: service},
+        authenticator=Authenticator(database=db, keys=tenants, tokens=None),
+        database=db,
+        clock=wall_clock,
+        health=Health({}),
+        version="1.0",
+    )
+    made = []
+    for _ in range(2):
+        tenant = await new_tenant()
+        async with db.tenants([tenant.id]) as tx:
+            key = await tenants.create_api_key(tx, tenant.id, ApiKeyCreate(name="k", scopes=["billing:write"]))
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://api", headers={"X-API-Key": key.secret}
+        )
+        client.tenant = tenant
+        made.append(client)
+    yield made[0], made[1]
+    for client in made:
+        await client.aclose()
+
+
+async def test_the_secret_is_shown_at_creation_and_rotation_only(clients):
+    client, _ = clients
+    made = await client.post(ENDPOINTS, json={"url": "https://example.com/hooks", "subjects": ["invoice.*"]})
+    assert made.status_code == 201
+    body = made.json()
+    assert body["secret"].startswith("whsec_")
+    assert (body["subjects"], body["status"]) == (["invoice.*"], "active")
+    shown = await client.get(f"{ENDPOINTS}/{body['id']}")
+    assert "secret" not in shown.json()
+    listed = (await client.get(ENDPOINTS)).json()["data"]
+    assert [row["id"] for row in listed] == [body["id"]]
+    rotated = (await client.post(f"{ENDPOINTS}/{body['id']}/rotate-secret")).json()
+    assert rotated["secret"] != body["secret"]
+
+
+async def test_another_tenants_endpoints_and_deliveries_do_not_exist(clients, publish, customer_created):
+    mine, theirs = clients
+    made = (await mine.post(ENDPOINTS, json={"url": "https://example.com"})).json()
+    await publish(customer_created(mine.tenant.id))
+    [delivery] = (await mine.get(DELIVERIES)).json()["data"]
+    path = f"{ENDPOINTS}/{made['id']}"
+    for answer in (
+        await theirs.get(path),
+        await theirs.patch(path, json={"status": "disabled"}),
+        await theirs.delete(path),
+        await theirs.post(f"{path}/rotate-secret"),
+        await theirs.post(f"{path}/test"),
+        await theirs.get(f"{DELIVERIES}/{delivery['id']}"),
+        await theirs.post(f"{DELIVERIES}/{delivery['id']}/redeliver"),
+    ):
+        assert answer.status_code == 404
+    assert (await theirs.get(DELIVERIES, params={"endpoint_id": made["id"]})).json()["data"] == []
+    assert (await mine.get(path)).json()["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"url": "ftp://example.com"}, "/url"),
+        ({"url": "http://169.254.169.254/latest"}, "/url"),
+        ({"url": "https://example.com", "subjects": ["invoice.piad"]}, "/subjects/0"),
+        ({"url": "https://example.com", "subjects": []}, "/subjects"),
+        ({"url": "https://example.com", "secret": "mine"}, "/secret"),
+        ({"url": 7}, "/url"),
+        ({}, "/url"),
+    ],
+)
+async def test_bad_endpoints_are_refused_naming_the_field(clients, body, pointer):
+    answer = await clients[0].post(ENDPOINTS, json=body)
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_a_change_touches_only_what_was_sent_and_deletion_ends_it(clients):
+    client, _ = clients
+    made = (await client.post(ENDPOINTS, json={"url": "https://example.com", "description": "ours"})).json()
+    path = f"{ENDPOINTS}/{made['id']}"
+    changed = (await client.patch(path, json={"status": "disabled"})).json()
+    assert (changed["status"], changed["disabled_reason"], changed["description"]) == ("disabled", "request", "ours")
+    assert (await client.post(f"{path}/test")).status_code == 409
+    assert (await client.patch(path, json={"url": "https://user@example.com"})).status_code in (400, 422)
+    assert (await client.delete(path)).status_code == 204
+    assert (await client.get(path)).status_code == 404
+
+
+async def test_a_tenant_has_only_so_many_endpoints(clients):
+    mine, theirs = clients
+    for _ in range(50):
+        assert (await mine.post(ENDPOINTS, json={"url": "https://example.com"})).status_code == 201
+    refused = await mine.post(ENDPOINTS, json={"url": "https://example.com"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_webhook_endpoints")
+    assert (await theirs.post(ENDPOINTS, json={"url": "https://example.com"})).status_code == 201
+
+
+async def test_a_test_event_goes_through_the_outbox_to_its_endpoint_alone(db, service, clients, receivers, delivering):
+    client, _ = clients
+    tenant, receiver = client.tenant, await receivers()
+    tested, _other = await tenant.endpoint(receiver.url, "invoice.paid"), await tenant.endpoint(receiver.url)
+    assert (await client.post(f"{ENDPOINTS}/{tested.id}/test")).status_code == 202
+    async with db.system() as tx:
+        cursor = await tx.conn.execute(
+            "SELECT count(*) FROM billing_events WHERE tenant_id = %s AND subject = 'webhook.test'", (tenant.id,)
+        )
+        assert await cursor.fetchone() == (1,)
+    event = Envelope(
+        new_id(), "webhook.test", 1, tenant.id, tested.id, 1, new_id(), None, None, wall_clock(),
+        WebhookTest(tested.id, "a test"),
+    )  # fmt: skip
+    async with db.tenants([tenant.id]) as tx:
+        await HANDLERS[WebhookTest](service, tx, [event])
+    async with delivering():
+        [request] = await receiver.wait_for(1)
+        [delivery] = await tenant.settled()
+    assert request.headers["X-Event-Type"] == "webhook.test"
+    assert delivery.endpoint_id == tested.id
+
+
+async def test_deliveries_are_listed_by_filter_and_page_with_their_attempts(
+    clients, receivers, publish, customer_created, delivering
+):
+    client, _ = clients
+    receiver = await receivers(204)
+    made = (await client.post(ENDPOINTS, json={"url": receiver.url})).json()
+    events = [customer_created(client.tenant.id, n) for n in range(3)]
+    await publish(*events)
+    async with delivering():
+        await client.tenant.settled(3)
+    first = (await client.get(DELIVERIES, params={"limit": 2, "status": "delivered"})).json()
+    rest = (await client.get(DELIVERIES, params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    assert (len(first["data"]), len(rest["data"])) == (2, 1)
+    assert rest["next_cursor"] is None
+    [one] = (await client.get(DELIVERIES, params={"event_id": str(events[0].id)})).json()["data"]
+    assert one["endpoint_id"] == made["id"]
+    assert (await client.get(DELIVERIES, params={"status": "dead_letter"})).json()["data"] == []
+    detail = (await client.get(f"{DELIVERIES}/{one['id']}")).json()
+    assert [attempt["response_status"] for attempt in detail["attempts_log"]] == [204]
+    again = await client.post(f"{DELIVERIES}/{one['id']}/redeliver")
+    assert (again.status_code, again.json()["status"], again.json()["attempts"]) == (202, "pending", 0)
