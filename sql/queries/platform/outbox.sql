@@ -13,14 +13,14 @@ FROM unnest(@event_ids::uuid[], @tenant_ids::uuid[], @shards::smallint[], @subje
 -- name: ClaimEvents :many
 -- Reads the next unpublished events of the shards held, each in order: later events of a resource that waits stay back.
 SELECT e.event_id, e.tenant_id, e.shard, e.subject, e.version, e.resource_id, e.resource_seq,
-       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count, e.republished
+       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count
 FROM unnest(@shards::smallint[], @low_waters::uuid[]) AS held(shard, low_water)
 CROSS JOIN LATERAL (
   SELECT c.* FROM billing_events c
   WHERE c.shard = held.shard AND c.event_id > held.low_water AND c.status IN ('pending', 'failed')
     AND (c.next_attempt_at IS NULL OR c.next_attempt_at <= @now)
-    AND c.resource_id <> ALL (@waiting_resources::uuid[])
-    AND c.event_id <> ALL (@in_flight::uuid[])
+    AND c.resource_id NOT IN (SELECT unnest(@waiting_resources::uuid[]))
+    AND c.event_id NOT IN (SELECT unnest(@in_flight::uuid[]))
   ORDER BY c.event_id
   LIMIT @per_shard::integer
 ) AS e
@@ -55,7 +55,7 @@ WHERE e.shard = ANY (@shards::smallint[]) AND e.status = 'failed' AND e.next_att
 GROUP BY e.tenant_id, e.resource_id;
 
 -- name: Backlog :one
--- Counts what waits to be published (up to a bound: it is a gauge) and finds the oldest.
+-- Counts what waits to be published (up to a bound: it is a gauge) and finds about the oldest.
 -- nullable: oldest_id
 SELECT count(*)::bigint AS waiting, (array_agg(b.event_id ORDER BY b.event_id))[1]::uuid AS oldest_id
 FROM (
@@ -64,8 +64,9 @@ FROM (
   LIMIT @max_rows::integer
 ) AS b;
 
--- name: RequeueEvent :many
--- Brings an event that couldn't be published back to the dispatcher.
+-- name: RequeueEvents :many
+-- Brings events that couldn't be published back to the dispatcher.
 UPDATE billing_events e SET status = 'pending', retry_count = 0, next_attempt_at = NULL
-WHERE e.tenant_id = @tenant_id AND e.event_id = @event_id AND e.status = 'dead_letter'
+FROM unnest(@tenant_ids::uuid[], @event_ids::uuid[]) AS k(tenant_id, event_id)
+WHERE e.tenant_id = k.tenant_id AND e.event_id = k.event_id AND e.status = 'dead_letter'
 RETURNING e.event_id;

@@ -24,8 +24,8 @@ CREATE TABLE billing_events (
 ) PARTITION BY RANGE (event_id);
 -- Handlers and requests write events; scheduler and dispatcher do so across tenants.
 SELECT corebilling_secure('billing_events', app => 'INSERT', router => 'INSERT', system => 'SELECT, INSERT, UPDATE');
-CREATE INDEX billing_events_undispatched ON billing_events (shard, event_id) WHERE status IN ('pending', 'failed');
-CREATE INDEX billing_events_of_tenant_undispatched ON billing_events (tenant_id) WHERE status IN ('pending', 'failed');
+CREATE INDEX billing_events_undispatched ON billing_events (shard, event_id) INCLUDE (tenant_id)
+  WHERE status IN ('pending', 'failed');
 -- The sweep reads ranges of ids in the order of their writing.
 CREATE INDEX billing_events_by_id ON billing_events USING brin (event_id) WITH (pages_per_range = 32, autosummarize = on);
 
@@ -99,7 +99,7 @@ CREATE TABLE outbox_sweep (
   swept_to uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
   due_at timestamptz NOT NULL DEFAULT '-infinity'
 );
-INSERT INTO outbox_sweep DEFAULT VALUES;
+INSERT INTO outbox_sweep (swept_to) VALUES (corebilling_first_id_at(now()));
 GRANT SELECT, UPDATE ON outbox_leases, outbox_sweep TO corebilling_system;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox_dispatchers TO corebilling_system;
 

@@ -19,3 +19,22 @@ class AuditEvent(msgspec.Struct, frozen=True, gc=False):
     action: str
     resource: str
     request_id: str
+
+
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
+    """A row of dead_letters."""
+
+    tenant_id: UUID
+    consumer: str
+    event_id: UUID
+    subject: str
+    resource_id: UUID
+    resource_seq: int
+    reason: str
+    error_type: str
+    error: str
+    stack: str
+    attempts: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    envelope: str

@@ -31,7 +31,6 @@ class ClaimEventsRow(msgspec.Struct, frozen=True, gc=False):
     occurred_at: datetime
     payload: str
     retry_count: int
-    republished: int
 
 
 class WaitingResourcesRow(msgspec.Struct, frozen=True, gc=False):
@@ -100,14 +99,14 @@ async def insert_events(
 
 CLAIM_EVENTS: Final = """-- platform/outbox.sql: ClaimEvents
 SELECT e.event_id, e.tenant_id, e.shard, e.subject, e.version, e.resource_id, e.resource_seq,
-       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count, e.republished
+       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count
 FROM unnest($1::smallint[], $2::uuid[]) AS held(shard, low_water)
 CROSS JOIN LATERAL (
   SELECT c.event_id, c.tenant_id, c.shard, c.subject, c.version, c.resource_id, c.resource_seq, c.correlation_id, c.causation_id, c.traceparent, c.occurred_at, c.payload, c.status, c.retry_count, c.next_attempt_at, c.last_error, c.dispatched_at, c.republished FROM billing_events c
   WHERE c.shard = held.shard AND c.event_id > held.low_water AND c.status IN ('pending', 'failed')
     AND (c.next_attempt_at IS NULL OR c.next_attempt_at <= $3)
-    AND c.resource_id <> ALL ($4::uuid[])
-    AND c.event_id <> ALL ($5::uuid[])
+    AND c.resource_id NOT IN (SELECT unnest($4::uuid[]))
+    AND c.event_id NOT IN (SELECT unnest($5::uuid[]))
   ORDER BY c.event_id
   LIMIT $6::integer
 ) AS e
@@ -236,23 +235,26 @@ FROM (
 
 
 async def backlog(conn: Connection, *, shards: Sequence[int | None], max_rows: int) -> BacklogRow | None:
-    """Counts what waits to be published (up to a bound: it is a gauge) and finds the oldest."""
+    """Counts what waits to be published (up to a bound: it is a gauge) and finds about the oldest."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(BacklogRow))
     await _cur.execute(BACKLOG, (list(shards), max_rows))
     _row: BacklogRow | None = await _cur.fetchone()
     return _row
 
 
-REQUEUE_EVENT: Final = """-- platform/outbox.sql: RequeueEvent
+REQUEUE_EVENTS: Final = """-- platform/outbox.sql: RequeueEvents
 UPDATE billing_events e SET status = 'pending', retry_count = 0, next_attempt_at = NULL
-WHERE e.tenant_id = $1 AND e.event_id = $2 AND e.status = 'dead_letter'
+FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, event_id)
+WHERE e.tenant_id = k.tenant_id AND e.event_id = k.event_id AND e.status = 'dead_letter'
 RETURNING e.event_id
 """
 
 
-async def requeue_event(conn: Connection, *, tenant_id: UUID, event_id: UUID) -> list[UUID]:
-    """Brings an event that couldn't be published back to the dispatcher."""
+async def requeue_events(
+    conn: Connection, *, tenant_ids: Sequence[UUID | None], event_ids: Sequence[UUID | None]
+) -> list[UUID]:
+    """Brings events that couldn't be published back to the dispatcher."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(REQUEUE_EVENT, (tenant_id, event_id))
+    await _cur.execute(REQUEUE_EVENTS, (list(tenant_ids), list(event_ids)))
     _rows: list[UUID] = await _cur.fetchall()
     return _rows

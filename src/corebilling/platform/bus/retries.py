@@ -1,0 +1,72 @@
+"""Parked events get their further attempts here, the first of each resource only, so that the others keep their order."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from corebilling.kernel.clock import Clock
+from corebilling.platform.bus.admission import Held, Parked, bury
+from corebilling.platform.bus.group import Group, Stopped
+from corebilling.platform.bus.handlers import Consumer
+from corebilling.platform.bus.wire import Undecodable, decode_event, decode_payload, envelope
+from corebilling.platform.db import Database
+from corebilling.platform.queries import inbox as queries
+from corebilling.platform.queries.inbox import DueRetriesRow
+
+_BATCH = 200
+
+
+class Retries:
+    """Works on what is due. Several processes may: each event is locked by the one that handles it."""
+
+    def __init__(self, db: Database, clock: Clock, consumers: Sequence[Consumer[Any]], group: Group) -> None:
+        self._db = db
+        self._clock = clock
+        self._consumers = {consumer.name: consumer for consumer in consumers}
+        self._handlers = {consumer.name: consumer.subjects() for consumer in consumers}
+        self._group = group
+        self._parked = Parked()
+
+    async def work(self) -> None:
+        """Try everything that is due, and what becomes due by that; not what another process is at work on."""
+        tried: set[tuple[UUID, str, UUID]] = set()
+        with suppress(Stopped):
+            while True:
+                async with self._db.system() as tx:
+                    due = await queries.due_retries(
+                        tx.conn, now=self._clock(), consumers=list(self._consumers), max_rows=_BATCH
+                    )
+                fresh = [row for row in due if (row.tenant_id, row.consumer, row.event_id) not in tried]
+                if not fresh:
+                    return
+                tried.update((row.tenant_id, row.consumer, row.event_id) for row in fresh)
+                await self._try(fresh)
+
+    async def _try(self, due: Sequence[DueRetriesRow]) -> None:
+        groups: dict[tuple[str, str], list[Held]] = defaultdict(list)
+        for row in due:
+            held = await self._decoded(row)
+            if held is not None:
+                groups[row.consumer, row.subject].append(held)
+        for (name, subject), events in groups.items():
+            await self._group.handle(self._consumers[name], self._handlers[name][subject], events, self._parked)
+
+    async def _decoded(self, row: DueRetriesRow) -> Held | None:
+        """The event to handle; one that this release has no handler for any more goes to the dead letters."""
+        body = row.envelope.encode()
+        try:
+            if row.subject not in self._handlers[row.consumer]:
+                raise Undecodable(f"{row.consumer} has no handler for {row.subject} any more")  # noqa: TRY301
+            return Held(decode_payload(decode_event(body)), body, row.attempts, row.first_failed_at)
+        except Undecodable as error:
+            await self._give_up(row, body, error)
+            return None
+
+    async def _give_up(self, row: DueRetriesRow, body: bytes, error: Undecodable) -> None:
+        async with self._db.tenants([row.tenant_id]) as tx:
+            await queries.drop_retry(tx.conn, tenant_id=row.tenant_id, consumer=row.consumer, event_id=row.event_id)
+            await bury(
+                tx, row.consumer, [Held(envelope(decode_event(body)), body)], "can't be decoded", error, self._clock()
+            )

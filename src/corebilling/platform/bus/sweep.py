@@ -1,0 +1,128 @@
+"""What the dispatchers do besides dispatching: the sweep, the gauges and the rotation of partitions.
+
+Dispatched is not handled: a stream can be lost or purged. The sweep looks for events dispatched a while ago that a
+subscribed consumer has not taken charge of, and publishes them again under a new message id. It notes up to which id
+everything is settled and never looks behind that.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from loguru import logger
+
+from corebilling.kernel.clock import Clock
+from corebilling.kernel.ids import first_id_at
+from corebilling.platform.bus import metrics, wire
+from corebilling.platform.bus.handlers import Subscriptions
+from corebilling.platform.bus.leases import Leases
+from corebilling.platform.bus.port import Bus, Outcome
+from corebilling.platform.db import Database
+from corebilling.platform.queries import outbox as outbox_queries
+from corebilling.platform.queries import sweep as queries
+from corebilling.platform.queries.sweep import FindUnsettledRow
+
+_BATCH = 1000
+_GAUGE_SECONDS = 5.0
+_GAUGE_ROWS = 100_000
+_ROTATE_SECONDS = 3600.0
+_DAYS_AHEAD = 7
+_INBOX_DAYS_MORE = 7
+
+Duty = tuple[str, float, Callable[[], Awaitable[None]]]
+
+
+class Housekeeping:
+    """Each duty may run in every dispatcher at once; the database lets one sweep and one rotate at a time."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        bus: Bus,
+        clock: Clock,
+        subscriptions: Subscriptions,
+        durable: str,
+        leases: Leases,
+        sweep_after: timedelta,
+        sweep_every: timedelta,
+        retention_days: int,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._clock = clock
+        self._subscriptions = subscriptions
+        self._durable = durable
+        self._leases = leases
+        self._sweep_after = sweep_after
+        self._sweep_every = sweep_every
+        self._retention_days = retention_days
+
+    def duties(self) -> Sequence[Duty]:
+        """Name, interval in seconds and work of each."""
+        return (
+            ("outbox-gauges", _GAUGE_SECONDS, self.refresh_gauges),
+            ("outbox-sweep", self._sweep_every.total_seconds(), self.sweep),
+            ("outbox-rotation", _ROTATE_SECONDS, self.rotate),
+        )
+
+    async def sweep(self) -> None:
+        """Publish again what got lost after it was dispatched. Raises BusUnavailable."""
+        if await self._bus.backlog(self._durable):
+            return  # not lost, only not delivered yet
+        now = self._clock()
+        async with self._db.system() as tx:
+            turns = await queries.start_sweep(tx.conn, now=now, next_due_at=now + self._sweep_every)
+            if not turns:
+                return
+            until = first_id_at(now - self._sweep_after)
+            found = await queries.find_unsettled(
+                tx.conn,
+                after=turns[0],
+                until=until,
+                dispatched_before=now - self._sweep_after,
+                subjects=self._subscriptions.pair_subjects,
+                consumers=self._subscriptions.pair_consumers,
+                max_rows=_BATCH,
+            )
+        swept_to = UUID(int=found[0].event_id.int - 1) if found else until
+        sent = await self._republish([row for row in found if row.overdue])
+        async with self._db.system() as tx:
+            if sent:
+                await queries.mark_republished(
+                    tx.conn,
+                    now=now,
+                    tenant_ids=[row.tenant_id for row in sent],
+                    event_ids=[row.event_id for row in sent],
+                )
+            await queries.finish_sweep(tx.conn, swept_to=swept_to, due_at=now + self._sweep_every)
+
+    async def _republish(self, lost: list[FindUnsettledRow]) -> list[FindUnsettledRow]:
+        if not lost:
+            return []
+        results = await self._bus.publish([wire.encode(row, attempt=row.republished + 1) for row in lost])
+        sent = [row for row, result in zip(lost, results, strict=True) if result.outcome is Outcome.ACKNOWLEDGED]
+        metrics.REPUBLISHED.inc(len(sent))
+        logger.warning("{} dispatched events were never handled and are published again", len(sent))
+        return sent
+
+    async def refresh_gauges(self) -> None:
+        """How much waits in the shards held here, and how old the oldest is."""
+        async with self._db.system() as tx:
+            row = await outbox_queries.backlog(tx.conn, shards=list(self._leases.usable()), max_rows=_GAUGE_ROWS)
+        metrics.PENDING.set(row.waiting if row else 0)
+        oldest = row.oldest_id if row else None
+        age = self._clock().timestamp() - (oldest.int >> 80) / 1000 if oldest else 0.0
+        metrics.LAG_SECONDS.set(max(0.0, age))
+
+    async def rotate(self) -> None:
+        """Make the next days' partitions and drop those past retention. The inbox remembers longer than the outbox."""
+        async with self._db.system() as tx:
+            dropped = await queries.rotate_events(
+                tx.conn,
+                days_ahead=_DAYS_AHEAD,
+                outbox_days=self._retention_days,
+                inbox_days=self._retention_days + _INBOX_DAYS_MORE,
+            )
+        if dropped:
+            logger.info("{} partitions of events past their retention were dropped", dropped)

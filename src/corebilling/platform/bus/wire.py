@@ -1,0 +1,90 @@
+"""Events on the wire: an outbox row becomes a CloudEvent in JSON, and that the envelope that handlers receive."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from corebilling.events.catalog import BY_SUBJECT, CATALOG
+from corebilling.events.envelope import CloudEvent, Envelope
+from corebilling.kernel.errors import Invalid
+from corebilling.platform.bus.outbox import refuse_foreign_tenant
+from corebilling.platform.bus.port import OutgoingMessage
+from corebilling.platform.queries.outbox import ClaimEventsRow
+from corebilling.platform.queries.sweep import FindUnsettledRow
+
+_encode = msgspec.json.Encoder().encode
+_decode_event = msgspec.json.Decoder(CloudEvent).decode
+_decode_payload = {row.subject: msgspec.json.Decoder(row.payload).decode for row in CATALOG}
+
+
+class Undecodable(Exception):
+    """A message that no version of the catalog known here understands; retrying it changes nothing."""
+
+
+def message_id(event_id: UUID, attempt: int) -> str:
+    """What the bus dedupes by. A deliberate repetition needs a new id, or the bus drops it silently."""
+    return f"{event_id}:{attempt}" if attempt else str(event_id)
+
+
+def encode(row: ClaimEventsRow | FindUnsettledRow, *, attempt: int = 0) -> OutgoingMessage:
+    """The message of an outbox row; `attempt` counts its deliberate repetitions."""
+    event = CloudEvent(
+        id=row.event_id,
+        type=row.subject,
+        source=_source(row.subject),
+        time=row.occurred_at,
+        tenantid=row.tenant_id,
+        resourceid=row.resource_id,
+        resourceseq=row.resource_seq,
+        correlationid=row.correlation_id,
+        dataversion=row.version,
+        data=msgspec.Raw(row.payload.encode()),
+        causationid=row.causation_id,
+        traceparent=row.traceparent,
+    )
+    return OutgoingMessage(message_id(row.event_id, attempt), row.subject, row.resource_id, _encode(event))
+
+
+def _source(subject: str) -> str:
+    known = BY_SUBJECT.get(subject)
+    return f"/corebilling/{known.publisher if known else 'unknown'}"
+
+
+def decode_event(body: bytes) -> CloudEvent:
+    """The outer event. Raises Undecodable."""
+    try:
+        return _decode_event(body)
+    except msgspec.DecodeError as error:  # ValidationError is one
+        raise Undecodable(f"not an event of ours: {error}") from error
+
+
+def decode_payload(event: CloudEvent) -> Envelope[Any]:
+    """The envelope with its payload. Raises Undecodable for an unknown subject, a payload that doesn't fit, or one
+    that names another tenant than the event."""
+    decode = _decode_payload.get(event.type)
+    if decode is None:
+        raise Undecodable(f"the catalog has no subject {event.type}; deploy the release that knows it, then requeue")
+    try:
+        payload = decode(event.data)
+        refuse_foreign_tenant(payload, event.tenantid)
+    except (msgspec.DecodeError, Invalid) as error:
+        raise Undecodable(f"the payload doesn't fit {event.type}: {error}") from error
+    return envelope(event, payload)
+
+
+def envelope(event: CloudEvent, payload: Any = None) -> Envelope[Any]:
+    """The envelope around a decoded payload; without one it serves to keep an undecodable event."""
+    return Envelope(
+        id=event.id,
+        subject=event.type,
+        version=event.dataversion,
+        tenant_id=event.tenantid,
+        resource_id=event.resourceid,
+        resource_seq=event.resourceseq,
+        correlation_id=event.correlationid,
+        causation_id=event.causationid,
+        traceparent=event.traceparent,
+        occurred_at=event.time,
+        payload=payload,
+    )
