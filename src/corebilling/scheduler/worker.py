@@ -1,11 +1,13 @@
 """The scheduler's loop: closes due cycles, advances test clocks, runs periodic duties. Many may run at once."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from loguru import logger
 
+from corebilling.platform.bus.pace import pause
 from corebilling.platform.db import Database
 from corebilling.platform.db.errors import is_transient
 from corebilling.platform.db.notify import Listener
@@ -50,6 +52,7 @@ class SchedulerWorker:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _turn(self, listener: Listener) -> None:
+        started = time.monotonic()
         try:
             closed = await self._closing.close_once()
             moved, advancing = await self._clocks.advance_once()
@@ -57,8 +60,12 @@ class SchedulerWorker:
             _log(error, "closing billing cycles")
             await listener.wait(_POLL_SECONDS)
             return
-        if not closed and not moved:
-            await listener.wait(_ADVANCING_SECONDS if advancing else _POLL_SECONDS)
+        if closed or moved:
+            return
+        # Asking whether all is handled takes longer the more there is to handle; it shall not keep the database busy.
+        busy_seconds = 2 * (time.monotonic() - started)
+        seconds = min(max(_ADVANCING_SECONDS, busy_seconds), _POLL_SECONDS) if advancing else _POLL_SECONDS
+        await listener.wait(seconds)
 
     async def _count(self) -> None:
         metrics.QUEUE_DEPTH.labels("billing_cycles").set(await self._closing.count_due())
@@ -70,7 +77,7 @@ async def _repeat(duty: Duty, stopping: asyncio.Event) -> None:
             await duty.work()
         except Exception as error:  # noqa: BLE001 - one duty's failure is tried again and stops nobody else
             _log(error, duty.name)
-        await asyncio.sleep(duty.interval_seconds)
+        await pause(stopping, duty.interval_seconds)
 
 
 async def _wake_when(stopping: asyncio.Event, listener: Listener) -> None:
