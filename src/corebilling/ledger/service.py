@@ -1,6 +1,6 @@
-"""The ledger: posting journals for documents, reports, and the proof."""
+"""The ledger: posting journals for documents, and reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,13 +9,10 @@ from corebilling.events.envelope import Envelope, NewEvent
 from corebilling.events.ledger import LedgerPosted
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.journal import DocumentType, JournalDraft
-from corebilling.ledger import prover, reports
+from corebilling.kernel.journal import JournalDraft
+from corebilling.ledger import reports
 from corebilling.ledger.domain.chart import DEFAULT_CHART
 from corebilling.ledger.domain.posting import Posting, prepare
-from corebilling.ledger.domain.proof import ProofReport
-from corebilling.ledger.metrics import MISMATCH
-from corebilling.ledger.ports import Documents
 from corebilling.ledger.queries import journals as queries
 from corebilling.ledger.schemas import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
 from corebilling.platform.bus.outbox import emit
@@ -23,11 +20,10 @@ from corebilling.platform.db import Tx
 
 
 class LedgerService:
-    """Posts journals and answers for them. `documents` names who owns each kind of document, for the proof."""
+    """Posts journals and answers for them."""
 
-    def __init__(self, *, clock: Clock, documents: Mapping[DocumentType, Documents]) -> None:
+    def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._documents = documents
 
     async def post(
         self, tx: Tx, drafts: Sequence[JournalDraft], *, causes: Sequence[Envelope[Any] | None] | None = None
@@ -64,15 +60,6 @@ class LedgerService:
     async def trial_balance(self, tx: Tx, tenant_id: UUID, as_of: datetime | None) -> TrialBalanceOut:
         """Debits and credits of every account, by currency, of journals effective before `as_of` (None: all)."""
         return await reports.trial_balance(tx, tenant_id, as_of)
-
-    async def proof(self, tx: Tx) -> ProofReport:
-        """Compare every document of every tenant with its journal; the result is also the gauge `corebilling_ledger_mismatch`.
-
-        `tx` is a fresh `db.system()` transaction, in which nothing was asked before: the proof looks at one instant.
-        """
-        report = await prover.prove(tx, self._documents)
-        MISMATCH.set(report.mismatch_count + len(report.imbalances))
-        return report
 
     async def _open_accounts(self, tx: Tx, tenant_ids: Sequence[UUID], created_at: datetime) -> None:
         await queries.open_accounts(

@@ -16,7 +16,7 @@ from corebilling.invoice.domain.explain import plain
 from corebilling.invoice.queries.models import Invoice, InvoiceLine, InvoiceState
 from corebilling.invoice.reading import buyer, derivation, seller
 from corebilling.kernel.charge import Derivation, DerivationStep
-from corebilling.kernel.money import from_minor
+from corebilling.kernel.money import exponent, from_minor
 from corebilling.kernel.period import zone
 
 STAMPS = {"draft": "DRAFT", "void": "VOID"}
@@ -118,7 +118,7 @@ def _line(line: InvoiceLine, invoice: Invoice, time_zone: str) -> PrintedLine:
         description=line.description,
         period=period,
         quantity=f"{figure(line.quantity)}{unit}",
-        unit_amount=figure(_price(how.steps[0])) if simple else "",
+        unit_amount=priced(_price(how.steps[0]), invoice.currency) if simple else "",
         amount=_money(invoice.currency)(line.amount_minor),
         steps=[] if simple else _steps(how, invoice.currency),
     )
@@ -141,8 +141,8 @@ def _steps(how: Derivation, currency: str) -> list[Step]:
         Step(
             step.label,
             figure(step.quantity),
-            " + ".join(figure(part) for part in (step.unit_amount, step.flat_amount) if part) or "0",
-            figure(step.amount),
+            " + ".join(priced(part, currency) for part in (step.unit_amount, step.flat_amount) if part) or "0",
+            priced(step.amount, currency),
         )
         for step in how.steps
     ]
@@ -159,8 +159,15 @@ def _terms(invoice: Invoice, time_zone: str) -> str | None:
 
 def figure(value: Decimal) -> str:
     """A decimal with thousands separated, without trailing zeros."""
-    whole, point, decimals = plain(value).partition(".")
-    return f"{int(whole):,}{point}{decimals}" if whole not in ("-0", "") else f"{whole}{point}{decimals}"
+    return f"{Decimal(plain(value)):,f}"
+
+
+def priced(value: Decimal, currency: str) -> str:
+    """An exact amount in major units: all of its decimals, and at least the currency's."""
+    exact = Decimal(plain(value))
+    decimals = exact.as_tuple().exponent
+    assert isinstance(decimals, int)
+    return f"{exact:,.{max(exponent(currency), -decimals)}f}"
 
 
 def _money(currency: str) -> Any:

@@ -1,0 +1,186 @@
+"""Tenants with books: the real services from rated periods to the ledger, and the makings of test data for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from corebilling.customer.schemas import CustomerCreate
+from corebilling.customer.service import CustomerService
+from corebilling.events.catalog import BY_PAYLOAD
+from corebilling.events.envelope import Envelope
+from corebilling.events.rating import RatingCompleted
+from corebilling.invoice.handlers import on_rating_completed
+from corebilling.invoice.service import InvoiceFilter, InvoiceService
+from corebilling.kernel.charge import BilledCharge
+from corebilling.kernel.ids import new_id
+from corebilling.kernel.party import Contract
+from corebilling.kernel.period import Period
+from corebilling.ledger.prover import LedgerProof
+from corebilling.ledger.service import LedgerService
+from corebilling.payment.service import PaymentService
+from corebilling.platform.clock import wall_clock
+from corebilling.platform.db import Database, Tx
+from corebilling.rating import store
+from corebilling.rating.domain.engine import ENGINE_VERSION, minor_amount, rate
+from corebilling.rating.domain.flat import Flat
+from corebilling.rating.domain.graduated import Graduated, Tier
+from corebilling.rating.domain.price import Price
+from corebilling.rating.domain.rating import Rated, RatingOrder
+from corebilling.tenant.schemas import TenantCreate
+from corebilling.tenant.service import TenantService
+
+JANUARY = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), 0)
+CLOSED_AT = JANUARY.end + timedelta(hours=1)
+TIERS = Graduated(
+    tiers=(
+        Tier(up_to=Decimal(1000), unit_amount=Decimal("0.02")),
+        Tier(up_to=None, unit_amount=Decimal("0.015"), flat_amount=Decimal(5)),
+    )
+)
+
+
+class FinalCharges:
+    """Rating's charges as they lie in its tables."""
+
+    async def charges(
+        self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]
+    ) -> dict[tuple[UUID, UUID], tuple[BilledCharge, ...]]:
+        return dict.fromkeys(keys, ()) | await store.final_charges(tx, keys)
+
+
+@dataclass
+class Books:
+    """The services as production wires them."""
+
+    db: Database
+    tenants: TenantService = field(init=False)
+    customers: CustomerService = field(init=False)
+    ledger: LedgerService = field(init=False)
+    invoices: InvoiceService = field(init=False)
+    payments: PaymentService = field(init=False)
+    proof: LedgerProof = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ledger = LedgerService(clock=wall_clock)
+        self.tenants = TenantService(clock=wall_clock, setups=[self.ledger])
+        self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
+        self.invoices = InvoiceService(
+            clock=wall_clock,
+            charges=FinalCharges(),
+            tenants=self.tenants,
+            customers=self.customers,
+            clocks=self.tenants,
+            ledger=self.ledger,
+        )
+        self.payments = PaymentService(
+            clock=wall_clock, clocks=self.tenants, invoices=self.invoices, ledger=self.ledger
+        )
+        self.proof = LedgerProof(
+            documents={"invoice": self.invoices, "invoice_void": self.invoices, "payment": self.payments}
+        )
+
+    async def tenant(self, **settings: object) -> UUID:
+        """A new tenant with its chart of accounts."""
+        tenant_id = new_id()
+        data = msgspec.convert({"name": "Example Ltd", "currency": "EUR"} | settings, TenantCreate)
+        async with self.db.tenants([tenant_id]) as tx:
+            await self.tenants.create(tx, data, tenant_id=tenant_id)
+        return tenant_id
+
+    async def customer(self, tenant_id: UUID, external_id: str = "acme", **more: object) -> UUID:
+        """A new customer."""
+        data = msgspec.convert({"external_id": external_id, "name": "Acme GmbH"} | more, CustomerCreate)
+        async with self.db.tenant(tenant_id) as tx:
+            return (await self.customers.create(tx, tenant_id, data)).id
+
+    async def rated(
+        self, tenant_id: UUID, customer_ids: Sequence[UUID], *prices: tuple[Price, str], period: Period = JANUARY
+    ) -> list[Envelope[RatingCompleted]]:
+        """Final ratings of a period, one subscription for each customer, and the events that tell of them."""
+        wanted = [_rating(tenant_id, customer_id, prices, period) for customer_id in customer_ids]
+        async with self.db.tenants([tenant_id]) as tx:
+            written = await store.put_final(tx, wanted, wall_clock())
+        return [_completed(rating_id, rated) for rating_id, rated in written]
+
+    async def bill(self, events: Sequence[Envelope[RatingCompleted]]) -> None:
+        """What the router does with a group of these events."""
+        async with self.db.tenants({event.tenant_id for event in events}) as tx:
+            await on_rating_completed(self.invoices, tx, events)
+
+    async def invoice(self, tenant_id: UUID, customer_id: UUID, *prices: tuple[Price, str], period: Period = JANUARY):
+        """A final invoice for one customer, as the API shows it."""
+        [event] = await self.rated(tenant_id, [customer_id], *prices, period=period)
+        await self.bill([event])
+        wanted = InvoiceFilter(subscription_id=event.payload.subscription_id)
+        async with self.db.tenant(tenant_id) as tx:
+            [row] = await self.invoices.find(tx, tenant_id, wanted, after=None, limit=2)
+            return await self.invoices.get(tx, tenant_id, row.id)
+
+
+def flat(amount: str) -> tuple[Price, str]:
+    """A monthly fee."""
+    return Flat(amount=Decimal(amount)), "1"
+
+
+def _rating(tenant_id: UUID, customer_id: UUID, prices: Sequence[tuple[Price, str]], period: Period) -> Rated:
+    subscription_id = new_id()
+    contract = Contract(tenant_id, subscription_id, customer_id, new_id(), "EUR", period.start, "UTC", "month", 1, None)
+    order = RatingOrder(tenant_id, subscription_id, period, 3, cycle_id=new_id())
+    charges = tuple(
+        _charge(number, price, Decimal(quantity), period) for number, (price, quantity) in enumerate(prices, 1)
+    )
+    return Rated(order, contract, charges, sum(charge.amount_minor for charge in charges))
+
+
+def _charge(number: int, price: Price, quantity: Decimal, period: Period) -> BilledCharge:
+    how, is_fee = rate(price, quantity, epoch=3), isinstance(price, Flat)
+    return BilledCharge(
+        charge_no=number,
+        price_id=new_id(),
+        kind="recurring" if is_fee else "usage",
+        description="Team plan" if is_fee else "API calls",
+        meter_code=None if is_fee else "api_calls",
+        unit=None if is_fee else "calls",
+        quantity=quantity,
+        amount_minor=minor_amount(how, "EUR"),
+        period_start=period.start,
+        period_end=period.end,
+        derivation=how,
+    )
+
+
+def _completed(rating_id: UUID, rated: Rated) -> Envelope[RatingCompleted]:
+    order, contract = rated.order, rated.contract
+    assert order.cycle_id is not None
+    payload = RatingCompleted(
+        rating_id=rating_id,
+        cycle_id=order.cycle_id,
+        subscription_id=order.subscription_id,
+        customer_id=contract.customer_id,
+        period_index=order.period.index,
+        period_start=order.period.start,
+        period_end=order.period.end,
+        closed_at=CLOSED_AT,
+        currency=contract.currency,
+        total_minor=rated.total_minor,
+        epoch=order.epoch,
+        engine_version=ENGINE_VERSION,
+    )
+    row = BY_PAYLOAD[RatingCompleted]
+    return Envelope(
+        id=new_id(),
+        subject=row.subject,
+        version=row.version,
+        tenant_id=order.tenant_id,
+        resource_id=order.subscription_id,
+        resource_seq=0,
+        correlation_id=new_id(),
+        causation_id=None,
+        traceparent=None,
+        occurred_at=CLOSED_AT,
+        payload=payload,
+    )
