@@ -25,7 +25,6 @@ from corebilling.platform.http import (
     post,
     require_content_type,
 )
-from corebilling.platform.http.edge import is_platform
 from corebilling.usage.decode import CLOUD_EVENT, CLOUD_EVENTS, JSON, decode
 from corebilling.usage.domain.cursor import after_event, next_cursor
 from corebilling.usage.domain.event import ItemResult
@@ -94,7 +93,7 @@ async def report_usage(
     media_type = require_content_type(request, JSON, CLOUD_EVENT, CLOUD_EVENTS)
     items, single = decode(media_type, await request.body())
     tenant_id = edge.tenant_id
-    if is_platform(edge.principal):
+    if edge.on_behalf:
         await edge.query(_audited)
     results = await usage_intake.submit(tenant_id, items)
     if single and results[0].status == "rejected":

@@ -39,6 +39,7 @@ class Ingest(Reading):
         rejected. A rejected item is kept with its reason and doesn't claim its name.
         """
         received_at = self._clock()
+        await queries.keep_plans(tx.conn)
         events = [item for item in sent if not isinstance(item, Undecodable)]
         normaliser = Normaliser(await self._surroundings(tx, tenant_id, events))
         batch = _Batch(sent)

@@ -34,6 +34,17 @@ class ListRejectionsRow(msgspec.Struct, frozen=True, gc=False):
     item: str
 
 
+KEEP_PLANS: Final = """-- usage/ingest.sql: KeepPlans
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true)
+"""
+
+
+async def keep_plans(conn: Connection) -> None:
+    """For the rest of the transaction, plans are made once a connection: for a small batch planning anew costs more than running."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(KEEP_PLANS)
+
+
 HOLD_WRITE_LOCKS: Final = """-- usage/ingest.sql: HoldWriteLocks
 SELECT pg_advisory_xact_lock_shared($1::bigint), pg_advisory_xact_lock_shared($2::bigint)
 """
