@@ -28,6 +28,7 @@ def world(owner_url: str) -> World:
         ("one", made.one, TENANT_SCOPES),
         ("two", made.two, TENANT_SCOPES),
         ("suspended", made.suspended, TENANT_SCOPES),
+        ("bookkeeper", made.one, ["platform.admin", "platform.finance", *TENANT_SCOPES]),
         ("reader", made.one, ["billing:read"]),
         ("platform", None, ["platform.admin", *TENANT_SCOPES]),
     ]

@@ -174,6 +174,27 @@ async def test_a_tenant_named_by_a_tenants_own_caller_is_refused(
     assert await code(await client.get("/v1/notes", headers=token | forged)) == (403, "tenant_not_yours")
 
 
+async def test_a_tenants_own_key_stays_inside_its_tenant_whatever_its_scopes(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    forged = {"X-Tenant-ID": str(world.two)}
+    assert (await client.get("/v1/notes", headers=key("bookkeeper"))).status_code == 200
+    assert await code(await client.get("/v1/notes", headers=key("bookkeeper", **forged))) == (403, "tenant_not_yours")
+    assert await code(await client.get("/v1/all-notes", headers=key("bookkeeper"))) == (403, "platform_only")
+    body = {"text": "across"}
+    across = await client.post(f"/v1/tenant-notes/{world.two}", headers=key("bookkeeper"), json=body)
+    assert await code(across) == (403, "platform_only")
+
+
+async def test_a_token_with_a_platform_scope_may_name_the_tenant(
+    client: httpx.AsyncClient, key_server: KeyServer, world: World
+) -> None:
+    token = bearer(key_server.token(scope="platform.finance billing:read"))
+    named = await client.get("/v1/notes", headers=token | {"X-Tenant-ID": str(world.two)})
+    assert named.status_code == 200
+    assert await code(await client.get("/v1/notes", headers=token)) == (422, "tenant_not_named")
+
+
 async def test_a_platform_caller_must_name_the_tenant(client: httpx.AsyncClient, world: World) -> None:
     assert await code(await client.get("/v1/notes", headers=key("platform"))) == (422, "tenant_not_named")
     for named, expected in (
@@ -194,7 +215,8 @@ async def test_what_a_platform_caller_does_for_a_tenant_is_audited_with_the_act(
     assert [r.status_code for r in (written, refused, read)] == [201, 409, 200]
     with psycopg.connect(owner_url) as conn:
         rows = conn.execute(
-            "SELECT request_id, actor, action FROM audit_events WHERE tenant_id = %s ORDER BY id", (world.two,)
+            "SELECT request_id, actor, action FROM audit_events WHERE tenant_id = %s AND request_id = ANY(%s) ORDER BY id",
+            (world.two, [r.headers["x-request-id"] for r in (written, refused, read)]),
         ).fetchall()
     assert rows == [
         (written.headers["x-request-id"], "api_key:platform", "POST /v1/notes"),

@@ -18,7 +18,6 @@ from corebilling.kernel.errors import Forbidden, NotFound, Unauthenticated, inva
 from corebilling.kernel.tenant import Principal
 from corebilling.platform.db import Database, Tx
 from corebilling.platform.expiring import ExpiringCache
-from corebilling.platform.http.edge import is_platform
 from corebilling.platform.http.exchange import exchange_of
 from corebilling.platform.http.jwks import TokenVerifier
 from corebilling.platform.http.routing import Public, declaration_of
@@ -43,9 +42,14 @@ class Keys(Protocol):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """An authenticated request. `on_behalf`: a platform caller named the tenant, so that what it does is audited."""
+    """An authenticated request.
+
+    `platform`: may name any tenant and work across them: a key that belongs to no tenant, or a token, with a `platform.*`
+    scope. A tenant's own key stays inside its tenant whatever its scopes. `on_behalf`: it did name one, so it is audited.
+    """
 
     principal: Principal
+    platform: bool = False
     on_behalf: bool = False
 
 
@@ -77,20 +81,19 @@ class Authenticator:
                 named = value
         if key is not None:
             principal = await self._principal_of_key(key)
+            platform = principal.tenant_id is None and has_platform_scope(principal)
         elif authorization is not None:
             principal = await self._principal_of_token(authorization)
+            platform = has_platform_scope(principal)
         else:
             raise Unauthenticated(
                 "send an API key in X-API-Key or a token in Authorization: Bearer", code="no_credential"
             )
-        if named is None:
-            return Caller(principal)
-        if not is_platform(principal) or (key is not None and principal.tenant_id is not None):
-            raise Forbidden(
-                "only callers with a platform scope and no tenant of their own may send X-Tenant-ID; leave it out",
-                code="tenant_not_yours",
-            )
-        return await self._named(principal, named)
+        if named is not None:
+            return await self._named(principal, platform, named)
+        if key is None and principal.tenant_id is not None:
+            await self._demand_active(principal.tenant_id)
+        return Caller(principal, platform)
 
     async def _principal_of_key(self, key: bytes) -> Principal:
         async def ask() -> Principal | None:
@@ -121,12 +124,11 @@ class Authenticator:
         known = await self._by_token.get(hashlib.sha256(token).digest(), ask)
         if known is None or known.expires_at + 5 < time.time():
             raise Unauthenticated("the token has expired; get a new one", code="token_expired")
-        tenant_id = known.principal.tenant_id
-        if tenant_id is not None and not is_platform(known.principal):
-            await self._demand_active(tenant_id)
         return known.principal
 
-    async def _named(self, principal: Principal, named: bytes) -> Caller:
+    async def _named(self, principal: Principal, platform: bool, named: bytes) -> Caller:
+        if not platform:
+            raise Forbidden("only callers of the platform may send X-Tenant-ID; leave it out", code="tenant_not_yours")
         try:
             tenant_id = UUID(named.decode("latin-1"))
         except ValueError:
@@ -135,7 +137,7 @@ class Authenticator:
             ) from None
         if await self._standing(tenant_id) is None:
             raise NotFound(f"there is no tenant {tenant_id}; check X-Tenant-ID", code="tenant_not_found")
-        return Caller(Principal(tenant_id, principal.scopes, principal.subject), on_behalf=True)
+        return Caller(Principal(tenant_id, principal.scopes, principal.subject), platform, on_behalf=True)
 
     async def _demand_active(self, tenant_id: UUID) -> None:
         standing = await self._standing(tenant_id)
@@ -159,6 +161,11 @@ def _cache() -> ExpiringCache[Any, Any]:
     return ExpiringCache(seconds=REMEMBERED_SECONDS, none_seconds=_UNKNOWN_SECONDS, size=_SIZE)
 
 
+def has_platform_scope(principal: Principal) -> bool:
+    """Whether the credential holds a scope of those who run the installation."""
+    return any(scope.startswith("platform.") for scope in principal.scopes)
+
+
 def _principal(claims: dict[str, Any]) -> Principal:
     raw = claims.get("scope", "")
     listed = raw.split() if isinstance(raw, str) else raw if isinstance(raw, list) else []
@@ -169,7 +176,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
     except (ValueError, AttributeError, TypeError):
         raise Unauthenticated("the token's tenant_id is not a UUID; get a new one", code="invalid_token") from None
     principal = Principal(tenant_id, scopes, f"token:{subject}")
-    if tenant_id is None and not is_platform(principal):
+    if tenant_id is None and not has_platform_scope(principal):
         raise Unauthenticated("the token names no tenant_id; get a new one", code="invalid_token")
     return principal
 
@@ -191,4 +198,5 @@ class ScopeGuard:
             raise Forbidden(f"this needs the scope {scope}; use a credential that holds it", code="scope_missing")
         exchange = exchange_of(connection)
         exchange.principal = caller.principal
+        exchange.platform = caller.platform
         exchange.on_behalf = caller.on_behalf

@@ -21,13 +21,7 @@ from corebilling.platform.http.idempotency import Answer, Claim
 T = TypeVar("T")
 Work = Callable[[Tx], Awaitable[T]]
 
-PLATFORM_PREFIX = "platform."
 _JSON = "application/json"
-
-
-def is_platform(principal: Principal) -> bool:
-    """Whether the caller belongs to those who run the installation."""
-    return any(scope.startswith(PLATFORM_PREFIX) for scope in principal.scopes)
 
 
 class Edge:
@@ -57,6 +51,11 @@ class Edge:
                 "/header/X-Tenant-ID", "name the tenant in the X-Tenant-ID header", code="tenant_not_named"
             )
         return tenant_id
+
+    @property
+    def on_behalf(self) -> bool:
+        """Whether a caller of the platform named the tenant: what it does is audited, by `query` and `command` themselves."""
+        return self._exchange.on_behalf
 
     @property
     def request_id(self) -> str:
@@ -105,8 +104,8 @@ class Edge:
             return await work(tx)
 
     def _demand_platform(self) -> None:
-        if not is_platform(self.principal):
-            raise Forbidden("this is for callers with a platform scope", code="platform_only")
+        if not self._exchange.platform:
+            raise Forbidden("this is for callers of the platform, who belong to no tenant", code="platform_only")
 
     async def _claim(self, tenant_id: UUID) -> Claim | None:
         raw = next((value for name, value in self._request.scope["headers"] if name == b"idempotency-key"), None)

@@ -32,12 +32,13 @@ class Surroundings:
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = ("on_behalf", "principal", "request_id", "surroundings")
+    __slots__ = ("on_behalf", "platform", "principal", "request_id", "surroundings")
 
     def __init__(self, surroundings: Surroundings, request_id: str) -> None:
         self.surroundings = surroundings
         self.request_id = request_id
         self.principal: Principal | None = None
+        self.platform = False  # may name any tenant, and work across them
         self.on_behalf = False  # a platform caller that named the tenant: what it does is audited
 
     def attach(self, scope: "Scope | dict[str, Any]") -> None:
