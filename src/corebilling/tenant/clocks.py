@@ -1,7 +1,7 @@
 """Which time a tenant lives in: wall time, or that of its sandbox's test clock."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from corebilling.kernel.clock import Clock
@@ -16,6 +16,18 @@ CLOCK_CHANNEL = "billing_cycles"
 """NOTIFY channel of the scheduler: an advance was ordered."""
 
 MAX_ADVANCE = timedelta(days=731)
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""A test clock stays between these: calendars, partitions and the database itself end somewhere beyond."""
+
+
+def require_reachable(instant: datetime, pointer: str) -> None:
+    """Raises `Invalid` for an instant that no test clock may show."""
+    if not EARLIEST <= instant < LATEST:
+        raise invalid_field(
+            pointer, f"a test clock stays between {EARLIEST.year} and {LATEST.year}; send such an instant"
+        )
 
 
 class TenantClocks:
@@ -43,6 +55,7 @@ class TenantClocks:
         in the past or more than two years ahead.
         """
         await _require_sandbox(tx, tenant_id)
+        require_reachable(order.to, "/to")
         before = await queries.get_clock(tx.conn, tenant_id=tenant_id)
         now = before.now_at if before else self._clock()
         if order.to < now:

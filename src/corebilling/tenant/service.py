@@ -14,7 +14,7 @@ from corebilling.kernel.errors import NotFound, invalid_field
 from corebilling.kernel.party import TenantProfile
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
-from corebilling.tenant.clocks import TenantClocks
+from corebilling.tenant.clocks import TenantClocks, require_reachable
 from corebilling.tenant.domain import states
 from corebilling.tenant.domain.countries import require_country
 from corebilling.tenant.domain.states import TenantStatus
@@ -38,8 +38,10 @@ class TenantService(ApiKeys, TenantClocks):
         period.zone(data.time_zone)
         if data.country is not None:
             require_country(data.country)
-        if data.clock_at is not None and not data.sandbox:
-            raise invalid_field("/clock_at", "only a sandbox has a test clock; add sandbox: true or leave clock_at out")
+        if data.clock_at is not None:
+            if not data.sandbox:
+                raise invalid_field("/clock_at", "only a sandbox has a test clock; add sandbox: true or leave it out")
+            require_reachable(data.clock_at, "/clock_at")
         now = self._clock()
         row = await queries.add_tenant(
             tx.conn,

@@ -36,6 +36,8 @@ async def test_a_new_tenant_has_a_rate_card_accounts_and_an_event(parties: Parti
         ({"time_zone": "Mars/Base"}, "/time_zone"),
         ({"country": "UK"}, "/country"),
         ({"clock_at": START}, "/clock_at"),
+        ({"clock_at": datetime(9999, 12, 31, tzinfo=UTC), "sandbox": True}, "/clock_at"),
+        ({"clock_at": datetime(1, 1, 1, tzinfo=UTC), "sandbox": True}, "/clock_at"),
     ],
 )
 async def test_a_tenant_that_makes_no_sense_is_refused(
