@@ -43,7 +43,7 @@ class Parties:
 
     def __post_init__(self) -> None:
         self.pricing = PricingService(clock=wall_clock, checks=PriceChecks(), meters=self.meters)
-        self.ledger = LedgerService(clock=wall_clock, documents={})
+        self.ledger = LedgerService(clock=wall_clock)
         self.tenants = TenantService(clock=wall_clock, setups=(self.pricing, self.ledger))
         self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
         self.subscriptions = SubscriptionService(

@@ -109,7 +109,7 @@ async def list_api_keys(
 async def revoke_api_key(
     tenant_id: UUID, api_key_id: UUID, edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]
 ) -> ApiKeyOut:
-    """The key stops working at once and for good."""
+    """The key stops working for good, everywhere within seconds: processes remember for a moment who called."""
     return await edge.system(lambda tx: tenant_service.revoke_api_key(tx, tenant_id, api_key_id))
 
 
