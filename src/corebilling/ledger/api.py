@@ -1,7 +1,10 @@
 """Routes of the ledger. It has none that writes: journals come from documents alone."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
+
+from litestar.params import QueryParameter
 
 from corebilling.kernel.errors import invalid_field
 from corebilling.ledger.schemas import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
@@ -9,6 +12,9 @@ from corebilling.ledger.service import LedgerService
 from corebilling.platform.http import DEFAULT_LIMIT, Cursor, Edge, Limit, NamedDependency, Page, get
 
 SCOPE = "platform.finance"
+
+From = Annotated[datetime | None, QueryParameter(name="from", description="Effective at this instant or later.")]
+To = Annotated[datetime | None, QueryParameter(name="to", description="Effective before this instant.")]
 
 
 @get("/v1/ledger/accounts", scope=SCOPE, summary="List the chart of accounts")
@@ -26,13 +32,13 @@ async def list_entries(
     account: str | None = None,
     document_id: UUID | None = None,
     customer_id: UUID | None = None,
-    from_at: datetime | None = None,
-    to_at: datetime | None = None,
+    from_at: From = None,
+    to_at: To = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[EntryOut]:
-    """Newest first. `from_at` (inclusive) and `to_at` (exclusive) are effective times."""
-    wanted = EntryFilter(account, document_id, customer_id, aware("from_at", from_at), aware("to_at", to_at))
+    """Newest first."""
+    wanted = EntryFilter(account, document_id, customer_id, aware("from", from_at), aware("to", to_at))
     before = position(cursor)
     rows = await edge.query(
         lambda tx: ledger_service.entries(tx, edge.tenant_id, wanted, before=before, limit=limit + 1)
