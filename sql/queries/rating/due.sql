@@ -13,14 +13,13 @@ ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
 SELECT tenant_id, subscription_id FROM rating_due
 WHERE due_at <= @now::timestamptz ORDER BY due_at LIMIT @row_limit::int;
 
--- name: NextDueAt :one
--- When the next rating falls due, so that the worker knows how long to sleep.
--- nullable: due_at
-SELECT min(due_at)::timestamptz AS due_at FROM rating_due;
+-- name: NextDue :one
+-- What falls due next, so that the worker knows how long to sleep.
+SELECT tenant_id, due_at FROM rating_due ORDER BY due_at LIMIT 1;
 
 -- name: CountDue :one
 -- The backlog of live rating, for the gauge that scales workers.
-SELECT count(*)::bigint AS due FROM rating_due WHERE due_at <= @now::timestamptz;
+SELECT count(tenant_id)::bigint AS due FROM rating_due WHERE due_at <= @now::timestamptz;
 
 -- name: ClaimDue :many
 -- Claims by deleting, before usage is read: what is reported from now on makes a new row. Rows another worker holds are left to it.

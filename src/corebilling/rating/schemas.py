@@ -1,5 +1,6 @@
 """What quotes, previews and upcoming invoices look like on the wire. Decimals are strings of plain digits."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
@@ -8,19 +9,23 @@ from uuid import UUID
 import msgspec
 
 from corebilling.kernel.charge import BilledCharge, DerivationStep
+from corebilling.kernel.errors import FieldError, Invalid
 from corebilling.kernel.plan import RateCard
 from corebilling.rating.domain.amounts import money_text, plain
 from corebilling.rating.domain.engine import formula
 from corebilling.rating.domain.rate_card import Quote
 
 Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
+Measure = Annotated[
+    msgspec.Raw, msgspec.Meta(extra_json_schema={"type": ["string", "number"], "description": "A decimal."})
+]
 Metric = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
 class QuoteRequest(msgspec.Struct, forbid_unknown_fields=True):
     """An order's context, such as `{"weight": "10.5", "distance": "15.2"}`; `customer_id` comes back in the answer."""
 
-    order: Annotated[dict[Metric, Decimal], msgspec.Meta(max_length=100)]
+    order: Annotated[dict[Metric, Measure], msgspec.Meta(max_length=100)]
     customer_id: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
@@ -113,6 +118,22 @@ class UpcomingInvoiceOut(msgspec.Struct):
     epoch: int
     engine_version: str
     lines: list[UpcomingLineOut]
+
+
+def measured(order: Mapping[str, msgspec.Raw]) -> dict[str, Decimal]:
+    """An order's values, read exactly. Raises `Invalid` naming each metric whose value is no decimal."""
+    values, found = {}, []
+    for metric, raw in order.items():
+        try:
+            values[metric] = msgspec.json.decode(raw, type=Decimal)
+        except msgspec.DecodeError:
+            pointer = "/order/" + metric.replace("~", "~0").replace("/", "~1")
+            found.append(FieldError(pointer, "must be a decimal such as 10.5, as a string or a number"))
+    if found:
+        raise Invalid(
+            f"the order can't be priced: {found[0].pointer} {found[0].detail}", code="invalid_order", fields=found
+        )
+    return values
 
 
 def shown_quote(card: RateCard, quote: Quote, customer_id: str | None) -> QuoteOut:

@@ -28,6 +28,7 @@ from corebilling.rating.schemas import (
     QuoteOut,
     QuoteRequest,
     UpcomingInvoiceOut,
+    measured,
     shown_line,
     shown_quote,
     shown_step,
@@ -62,7 +63,7 @@ class RatingService(PriceChecks):
         """What an order costs by the tenant's default rate card, with each rule's calculation."""
         card = await self._rate_cards.default_rate_card(tx, tenant_id)
         with _counted("quote"):
-            return shown_quote(card, rate_card.quote(card, request.order), request.customer_id)
+            return shown_quote(card, rate_card.quote(card, measured(request.order)), request.customer_id)
 
     def preview(self, request: PreviewRequest) -> PreviewOut:
         """What a price would charge for a quantity. Needs no stored price."""

@@ -66,10 +66,10 @@ class LiveRater:
 
     async def _seconds_to_next(self) -> float:
         async with self._db.system() as tx:
-            due_at = await queries.next_due_at(tx.conn)
-        if due_at is None:
+            following = await queries.next_due(tx.conn)
+        if following is None:
             return _POLL_SECONDS
-        return min(max((due_at - self._clock()) / timedelta(seconds=1), 0.01), _POLL_SECONDS)
+        return min(max((following.due_at - self._clock()) / timedelta(seconds=1), 0.01), _POLL_SECONDS)
 
 
 async def _wake_when(stopping: asyncio.Event, listener: Listener) -> None:

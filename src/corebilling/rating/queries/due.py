@@ -22,6 +22,13 @@ class DueKeysRow(msgspec.Struct, frozen=True, gc=False):
     subscription_id: UUID
 
 
+class NextDueRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of NextDue."""
+
+    tenant_id: UUID
+    due_at: datetime
+
+
 class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ClaimDue."""
 
@@ -70,21 +77,21 @@ async def due_keys(conn: Connection, *, now: datetime, row_limit: int) -> list[D
     return _rows
 
 
-NEXT_DUE_AT: Final = """-- rating/due.sql: NextDueAt
-SELECT min(due_at)::timestamptz AS due_at FROM rating_due
+NEXT_DUE: Final = """-- rating/due.sql: NextDue
+SELECT tenant_id, due_at FROM rating_due ORDER BY due_at LIMIT 1
 """
 
 
-async def next_due_at(conn: Connection) -> datetime | None:
-    """When the next rating falls due, so that the worker knows how long to sleep."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(NEXT_DUE_AT)
-    _row: datetime | None = await _cur.fetchone()
+async def next_due(conn: Connection) -> NextDueRow | None:
+    """What falls due next, so that the worker knows how long to sleep."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(NextDueRow))
+    await _cur.execute(NEXT_DUE)
+    _row: NextDueRow | None = await _cur.fetchone()
     return _row
 
 
 COUNT_DUE: Final = """-- rating/due.sql: CountDue
-SELECT count(*)::bigint AS due FROM rating_due WHERE due_at <= $1::timestamptz
+SELECT count(tenant_id)::bigint AS due FROM rating_due WHERE due_at <= $1::timestamptz
 """
 
 
