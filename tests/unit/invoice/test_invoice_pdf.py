@@ -77,9 +77,9 @@ def test_figures_dates_and_spans_read_well() -> None:
     assert [priced(Decimal(text), "EUR") for text in ("20", "0.00015", "1234.5")] == ["20.00", "0.00015", "1,234.50"]
     assert (priced(Decimal(5), "JPY"), priced(Decimal(5), "KWD")) == ("5", "5.000")
     assert day(datetime(2026, 1, 31, 23, 30, tzinfo=UTC), "Europe/Berlin") == "1 February 2026"
-    assert span(START, END, "UTC") == "1 Jan – 31 Jan 2026"
+    assert span(START, END, "UTC") == "1 Jan \u2013 31 Jan 2026"
     assert (
         span(datetime(2025, 12, 15, tzinfo=UTC), datetime(2026, 1, 15, tzinfo=UTC), "UTC")
-        == "15 Dec 2025 – 14 Jan 2026"
+        == "15 Dec 2025 \u2013 14 Jan 2026"
     )
     assert span(START, datetime(2026, 1, 2, tzinfo=UTC), "UTC") == "1 January 2026"
