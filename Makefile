@@ -35,6 +35,7 @@ lint: setup ## formatting, lint, types, import contracts, drift of generated cod
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/generate.py --check
+	@$(BIN)/python tools/documents.py --check
 
 generate: setup ## make the query functions and the documents that come from the code again
 	@$(BIN)/python tools/generate.py

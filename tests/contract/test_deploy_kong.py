@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from corebilling.platform.http import Route
+from corebilling.container import Container
+from corebilling.platform.http import Route, route_table
+from corebilling.roles.api import application
 from corebilling.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,3 +111,24 @@ def test_it_leads_to_the_service_of_the_kubernetes_base() -> None:
     assert declared(ROUTES)["services"][0]["url"] == (
         f"http://{service['metadata']['name']}.{namespace}.svc.cluster.local:{port}"
     )
+
+
+@pytest.fixture(scope="module")
+def real_routes() -> list[Route]:
+    settings = Settings(database_url="postgresql://nowhere.invalid/corebilling")
+    return list(route_table(application(Container(settings=settings))))
+
+
+def test_the_table_of_the_application_is_what_was_committed(real_routes: list[Route]) -> None:
+    assert (ROOT / "deploy" / "kong" / "kong.yaml").read_text() == kong.render(real_routes), "run `make generate`"
+
+
+def test_every_route_of_the_application_is_reached_and_by_no_other_route_of_kong(real_routes: list[Route]) -> None:
+    routes = declared(real_routes)["services"][0]["routes"]
+    names = [route["name"] for route in routes]
+    assert len(names) == len(set(names)) == len(real_routes) > 40
+    for name, route in zip(names, real_routes, strict=True):
+        path = re.sub(r"\{[^}]+\}", "0192f1c6-0000-7000-8000-000000000001", route.path)
+        assert answering(routes, route.method, path) == name
+        if path.startswith("/v1/"):
+            assert answering(routes, route.method, path.replace("/v1/", "/v1/billing/", 1)) == name
