@@ -12,7 +12,7 @@ class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     claim_limit: int = 500
     held_limit: int = 4000
-    max_connections: int = 768
+    max_connections: int = 2000
     poll_seconds: float = 30.0
     timeout_seconds: float = 15.0
     lease_slack_seconds: float = 30.0

@@ -1,12 +1,14 @@
 """One lane for each endpoint: how much of it a worker holds at a time, so that no endpoint delays another.
 
-The window is what a lane may hold. It doubles while deliveries succeed quickly, and halves when one fails or is slow; what
-is over goes back to the database. So a slow or dead endpoint soon holds a handful, whatever waits for it.
+The width is how many posts may run at once. It starts at one, doubles while deliveries succeed quickly, and halves when one
+fails or is slow. What a lane may hold besides follows the width, and what is over goes back to the database. So a slow or dead
+endpoint has one post on the wire and a handful in memory, whatever waits for it.
 """
 
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -16,11 +18,12 @@ from corebilling.platform.secrets import SecretBox
 from corebilling.webhook.domain import signing, targets
 from corebilling.webhook.queries.deliveries import ClaimDueRow
 
-NEW_WINDOW = 16
-LEAST_WINDOW = 4
-MOST_WINDOW = 256
-CONCURRENCY = 32
+MOST_POSTS = 32
+HELD_A_POST = 8
+LEAST_HELD = 4
 SLOW_SECONDS = 1.0
+
+Standing = Literal["unknown", "quick", "troubled"]
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -61,26 +64,30 @@ class Lane:
     __slots__ = (
         "_described",
         "_target",
-        "failing",
         "hungry",
         "queue",
         "runners",
         "running",
-        "struggling",
+        "standing",
         "used_at",
-        "window",
+        "width",
     )
 
     def __init__(self, *, failing: bool, now: float) -> None:
         self.queue: deque[Job] = deque()
         self.running = 0
         self.runners = 0
-        self.window = LEAST_WINDOW if failing else NEW_WINDOW
-        self.struggling = failing
+        self.width = 1
+        self.standing: Standing = "troubled" if failing else "unknown"
         self.hungry = False  # took all it had room for, so there may be more
         self.used_at = now
         self._described: tuple[object, ...] | None = None
         self._target: Target | None = None
+
+    @property
+    def window(self) -> int:
+        """How many it may hold, those on the wire included."""
+        return LEAST_HELD if self.width == 1 else self.width * HELD_A_POST
 
     @property
     def held(self) -> int:
@@ -94,11 +101,12 @@ class Lane:
 
     def settle(self, *, succeeded: bool, seconds: float) -> list[Job]:
         """Take note of an attempt's end. Answers what is to go back to the database."""
-        self.struggling = not succeeded or seconds > SLOW_SECONDS
-        if not self.struggling:
-            self.window = min(MOST_WINDOW, self.window * 2)
+        if succeeded and seconds <= SLOW_SECONDS:
+            self.standing = "quick"
+            self.width = min(MOST_POSTS, self.width * 2)
             return []
-        self.window = max(LEAST_WINDOW, self.window // 2)
+        self.standing = "troubled"
+        self.width = max(1, self.width // 2)
         surplus = [self.queue.pop() for _ in range(min(len(self.queue), self.held - self.window))]
         self.hungry = self.hungry or bool(surplus)
         return surplus

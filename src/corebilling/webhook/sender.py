@@ -1,6 +1,7 @@
 """One HTTP attempt: connections are made to checked addresses only, and nothing a receiver does costs more than its bounds."""
 
 import asyncio
+import resource
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,13 @@ READ_BYTES = 64 * 1024
 EXCERPT_BYTES = 1024
 _ERROR_CHARACTERS = 500
 _RESOLVER_THREADS = 32
+_OTHER_DESCRIPTORS = 256
+
+
+def affordable(connections: int) -> int:
+    """As many of these connections as the process has file descriptors for, some left over for everything else."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return connections if most == resource.RLIM_INFINITY else max(8, min(connections, most - _OTHER_DESCRIPTORS))
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -23,11 +23,12 @@ from corebilling.platform.secrets import SecretBox, SecretsError
 from corebilling.webhook import metrics
 from corebilling.webhook.config import DeliveryConfig
 from corebilling.webhook.domain import retry, signing
-from corebilling.webhook.lanes import CONCURRENCY, LEAST_WINDOW, NEW_WINDOW, Job, Lane
+from corebilling.webhook.gates import Gates
+from corebilling.webhook.lanes import LEAST_HELD, SLOW_SECONDS, Job, Lane, Standing
 from corebilling.webhook.queries import deliveries
 from corebilling.webhook.queries.deliveries import ClaimDueRow
 from corebilling.webhook.recorder import Abandoned, Attempted, Recorder, Released
-from corebilling.webhook.sender import Answer, Sender
+from corebilling.webhook.sender import Answer, Sender, affordable
 from corebilling.webhook.service import CHANNEL
 
 _NOWHERE = (UUID(int=0), UUID(int=0))
@@ -56,7 +57,9 @@ class DeliveryWorker:
         self._retries = config.retries
         self._clock = clock
         self._listener = Listener(listen_url or db.listen_url, CHANNEL)
-        self._sender = Sender(timeout_seconds=config.timeout_seconds, max_connections=config.max_connections)
+        connections = affordable(config.max_connections)
+        self._gates = Gates(connections)
+        self._sender = Sender(timeout_seconds=config.timeout_seconds, max_connections=connections)
         self._recorder = Recorder(db, clock, give_up_after=config.give_up_after, on_due=self._wake_at)
         self._lanes: dict[UUID, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,18 +95,19 @@ class DeliveryWorker:
     async def _claim(self) -> bool:
         """Fill the lanes. Answers whether another claim is worth while at once."""
         self._sweep()
-        held, struggling = 0, 0
+        held: dict[Standing, int] = {"unknown": 0, "quick": 0, "troubled": 0}
         for lane in self._lanes.values():
-            held += lane.held
-            struggling += lane.held if lane.struggling else 0
-        limit = min(self._config.claim_limit, self._config.held_limit - held)
-        self._crowded = limit <= 0
+            held[lane.standing] += lane.held
+        most = self._config.held_limit
+        limit = min(self._config.claim_limit, most - sum(held.values()))
+        # As with connections: the unknown may hold a quarter together, those in trouble half.
+        full = {"unknown": held["unknown"] >= most // 4, "troubled": held["troubled"] >= most // 2, "quick": False}
+        self._crowded = limit <= 0 or any(full.values())
         if self._crowded:
+            self._wake_at(self._clock() + timedelta(seconds=SLOW_SECONDS))  # by then it shows who is slow
+        if limit <= 0:
             return False
-        # Connections are the scarce part: endpoints in trouble may hold half of them together, never all.
-        patient = struggling < self._config.max_connections // 2
-        self._crowded = not patient
-        rooms = {key: lane.room if patient or not lane.struggling else 0 for key, lane in self._lanes.items()}
+        rooms = {key: 0 if full[lane.standing] else lane.room for key, lane in self._lanes.items()}
         now = self._clock()
         lease_until = now + self._config.lease
         async with self._db.system() as tx:
@@ -114,20 +118,20 @@ class DeliveryWorker:
                 lane_endpoint_ids=list(rooms),
                 lane_rooms=list(rooms.values()),
                 at=now,
-                new_room=NEW_WINDOW,
-                failing_room=LEAST_WINDOW if patient else 0,
+                new_room=0 if full["unknown"] else LEAST_HELD,
+                failing_room=0 if full["troubled"] else LEAST_HELD,
                 claim_limit=limit,
                 lease_until=lease_until,
             )
         wrapped = self._after != _NOWHERE
-        full = len(rows) == limit
-        self._after = (rows[-1].tenant_id, rows[-1].endpoint_id) if full else _NOWHERE
+        cut = len(rows) == limit
+        self._after = (rows[-1].tenant_id, rows[-1].endpoint_id) if cut else _NOWHERE
         await self._accept(rows, lease_until)
         taken = Counter(row.endpoint_id for row in rows)
         for key, lane in self._lanes.items():
-            if taken[key] >= rooms.get(key, LEAST_WINDOW):
+            if taken[key] >= rooms.get(key, LEAST_HELD):
                 lane.hungry = True
-        return full or wrapped
+        return cut or wrapped
 
     async def _accept(self, rows: Sequence[ClaimDueRow], lease_until: datetime) -> None:
         for row in rows:
@@ -153,22 +157,28 @@ class DeliveryWorker:
                 )
             )  # fmt: skip
             lane.used_at = time.monotonic()
-            if lane.runners < min(CONCURRENCY, lane.held):
-                lane.runners += 1
-                task = asyncio.create_task(self._serve(lane))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            self._widen(lane)
+
+    def _widen(self, lane: Lane) -> None:
+        """Serve the lane as broadly as it may be and has work for."""
+        while lane.runners < min(lane.width, lane.held):
+            lane.runners += 1
+            task = asyncio.create_task(self._serve(lane))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, lane: Lane) -> None:
-        """One of the lane's posts at a time, until its queue is empty."""
+        """One of the lane's posts at a time, until its queue is empty or the lane has narrowed."""
         try:
-            while lane.queue:
+            while lane.queue and lane.runners <= lane.width:
                 job = lane.queue.popleft()
                 lane.running += 1
                 try:
-                    await self._deliver(lane, job)
+                    async with self._gates.passing(lane):
+                        await self._deliver(lane, job)
                 finally:
                     lane.running -= 1
+                self._widen(lane)
                 self._freed(lane)
         finally:
             lane.runners -= 1
@@ -193,7 +203,7 @@ class DeliveryWorker:
             status=answer.status,
             retry_after=retry.parse_retry_after(answer.retry_after, done_at),
             attempts_before=job.attempts,
-            jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
+            jitter_permille=random.randrange(1001),  # noqa: S311 - spreads retries, guards nothing
         )
         await self._recorder.put(Attempted(job, done_at, answer, verdict))
         surplus = lane.settle(succeeded=verdict.status == "delivered", seconds=answer.duration_ms / 1000)

@@ -122,7 +122,7 @@ async def test_a_hanging_endpoint_with_a_backlog_delays_no_other(
     await quick_tenant.endpoint(quick.url)
     await publish(*[customer_created(slow_tenant.id, n) for n in range(600)])
     async with delivering():
-        await slow.wait_for(4)
+        await slow.wait_for(1)
         await publish(*[customer_created(quick_tenant.id, n) for n in range(300)])
         await quick_tenant.settled(300)
         assert all(delivery.status == "pending" for delivery in await slow_tenant.deliveries())
@@ -195,12 +195,12 @@ async def test_stopping_puts_back_what_was_not_sent(new_tenant, receivers, publi
         await release.wait()
         return web.Response(status=204)
 
-    tenant, receiver = await new_tenant(), await receivers(wait)
+    tenant, receiver = await new_tenant(), await receivers(*[204] * 8, wait)
     await tenant.endpoint(receiver.url)
     await publish(*[customer_created(tenant.id, n) for n in range(40)])
     started = time.monotonic()
     async with delivering():
-        await receiver.wait_for(16)
+        await receiver.wait_for(12)
         asyncio.get_running_loop().call_soon(release.set)
     found = await tenant.deliveries()
     assert time.monotonic() - started < 30

@@ -103,16 +103,18 @@ def test_ordinary_urls_are_taken(url) -> None:
 
 
 def test_waits_double_under_full_jitter_up_to_the_longest() -> None:
-    waits = [judge(POLICY, status=500, retry_after=None, attempts_before=n, jitter=1.0).wait for n in range(5)]
+    waits = [
+        judge(POLICY, status=500, retry_after=None, attempts_before=n, jitter_permille=1000).wait for n in range(5)
+    ]
     assert waits == [timedelta(seconds=s) for s in (10, 20, 40, 80, 160)]
     long = RetryPolicy(POLICY.base, POLICY.longest, 1000)
-    assert judge(long, status=None, retry_after=None, attempts_before=999, jitter=1.0).wait == POLICY.longest
-    assert judge(POLICY, status=None, retry_after=None, attempts_before=0, jitter=0.0).wait == timedelta()
+    assert judge(long, status=None, retry_after=None, attempts_before=999, jitter_permille=1000).wait == POLICY.longest
+    assert judge(POLICY, status=None, retry_after=None, attempts_before=0, jitter_permille=0).wait == timedelta()
 
 
 def test_after_the_last_retry_comes_the_dead_letter() -> None:
-    assert judge(POLICY, status=500, retry_after=None, attempts_before=5, jitter=0.5).status == "dead_letter"
-    assert judge(POLICY, status=204, retry_after=None, attempts_before=5, jitter=0.5).status == "delivered"
+    assert judge(POLICY, status=500, retry_after=None, attempts_before=5, jitter_permille=500).status == "dead_letter"
+    assert judge(POLICY, status=204, retry_after=None, attempts_before=5, jitter_permille=500).status == "delivered"
 
 
 @pytest.mark.parametrize(

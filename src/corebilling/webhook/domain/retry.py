@@ -30,9 +30,14 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(
-    policy: RetryPolicy, *, status: int | None, retry_after: timedelta | None, attempts_before: int, jitter: float
+    policy: RetryPolicy,
+    *,
+    status: int | None,
+    retry_after: timedelta | None,
+    attempts_before: int,
+    jitter_permille: int,
 ) -> Verdict:
-    """`status` is the HTTP status, None where no answer came; `jitter` in [0, 1) is drawn by the caller."""
+    """`status` is the HTTP status, None where no answer came; `jitter_permille` in [0, 1000] is drawn by the caller."""
     if status is not None and 200 <= status < 300:
         return Verdict("delivered")
     if status == GONE:
@@ -40,7 +45,7 @@ def judge(
     if attempts_before >= policy.max_retries:
         return Verdict("dead_letter", endpoint="failing")
     ceiling = min(policy.longest, policy.base * 2 ** min(attempts_before, 30))
-    wait = max(ceiling * jitter, retry_after or timedelta())
+    wait = max(ceiling * jitter_permille / 1000, retry_after or timedelta())
     return Verdict("pending", wait, "failing")
 
 
