@@ -21,12 +21,16 @@ JOIN unnest(@tenant_ids::uuid[], @subscription_ids::uuid[]) AS k(tenant_id, subs
   ON b.tenant_id = k.tenant_id AND b.subscription_id = k.subscription_id;
 
 -- name: FinalPeriods :many
--- Which of these periods are final, so that nothing is rated twice and late usage is sought only where it was billed.
-SELECT r.tenant_id, r.subscription_id, r.period_start FROM ratings r
-JOIN unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::timestamptz[])
+-- Which of these periods are final, so that nothing is rated twice. LATERAL with OFFSET 0 keeps it on keys: as a join it
+-- read all ratings of a tenant while statistics were young (so do the others below).
+SELECT r.tenant_id, r.subscription_id, r.period_start
+FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::timestamptz[])
   AS k(tenant_id, subscription_id, period_start)
-  ON r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id AND r.period_start = k.period_start
-WHERE r.state = 'final';
+CROSS JOIN LATERAL (
+  SELECT x.tenant_id, x.subscription_id, x.period_start FROM ratings x
+  WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.period_start = k.period_start
+    AND x.state = 'final' OFFSET 0
+) AS r;
 
 -- name: BilledBefore :many
 -- All that was billed of these periods so far, by price: late usage costs only what comes on top.
@@ -73,11 +77,14 @@ RETURNING r.tenant_id, r.subscription_id, r.period_start, r.rating_id;
 
 -- name: LiveTotals :many
 -- The live totals as they stand, to tell whether a new rating changes anything.
-SELECT r.tenant_id, r.subscription_id, r.period_start, r.total_minor FROM ratings r
-JOIN unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::timestamptz[])
+SELECT r.tenant_id, r.subscription_id, r.period_start, r.total_minor
+FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::timestamptz[])
   AS k(tenant_id, subscription_id, period_start)
-  ON r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id AND r.period_start = k.period_start
-WHERE r.state = 'live';
+CROSS JOIN LATERAL (
+  SELECT x.tenant_id, x.subscription_id, x.period_start, x.total_minor FROM ratings x
+  WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.period_start = k.period_start
+    AND x.state = 'live' OFFSET 0
+) AS r;
 
 -- name: DropLiveCharges :exec
 -- Live charges make room for the next ones; the table refuses this for a final rating.
@@ -87,29 +94,34 @@ WHERE c.tenant_id = k.tenant_id AND c.rating_id = k.rating_id;
 -- name: AddCharges :exec
 -- The charges of a batch of live ratings.
 INSERT INTO charges (
-  tenant_id, rating_id, charge_no, price_id, kind, description, meter_code, unit, quantity, amount_minor,
+  tenant_id, rating_id, charge_no, subscription_id, rated_from, price_id, kind, description, meter_code, unit, quantity, amount_minor,
   period_start, period_end, derivation
 )
-SELECT n.tenant_id, n.rating_id, n.charge_no, n.price_id, n.kind, n.description, n.meter_code, n.unit, n.quantity,
-  n.amount_minor, n.period_start, n.period_end, n.derivation
+SELECT n.tenant_id, n.rating_id, n.charge_no, n.subscription_id, n.rated_from, n.price_id, n.kind, n.description,
+  n.meter_code, n.unit, n.quantity, n.amount_minor, n.period_start, n.period_end, n.derivation
 FROM unnest(
-  @tenant_ids::uuid[], @rating_ids::uuid[], @charge_nos::int[], @price_ids::uuid[], @kinds::text[],
+  @tenant_ids::uuid[], @rating_ids::uuid[], @charge_nos::int[], @subscription_ids::uuid[],
+  @rated_froms::timestamptz[], @price_ids::uuid[], @kinds::text[],
   @descriptions::text[], @meter_codes::text[], @units::text[], @quantities::numeric[], @amounts_minor::bigint[],
   @period_starts::timestamptz[], @period_ends::timestamptz[], @derivations::json[]
-) AS n(tenant_id, rating_id, charge_no, price_id, kind, description, meter_code, unit, quantity, amount_minor,
+) AS n(tenant_id, rating_id, charge_no, subscription_id, rated_from, price_id, kind, description, meter_code, unit, quantity, amount_minor,
   period_start, period_end, derivation)
 ORDER BY n.tenant_id, n.rating_id, n.charge_no;
 
 -- name: Finalize :exec
 -- From here on the rating and its charges are frozen.
 UPDATE ratings r SET state = 'final'
-FROM unnest(@tenant_ids::uuid[], @rating_ids::uuid[]) AS k(tenant_id, rating_id)
-WHERE r.tenant_id = k.tenant_id AND r.rating_id = k.rating_id;
+FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::timestamptz[])
+  AS k(tenant_id, subscription_id, period_start)
+WHERE r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id AND r.period_start = k.period_start;
 
 -- name: FinalCharges :many
 -- The lines of final ratings, as invoices ask for them.
 SELECT c.* FROM charges c
 JOIN unnest(@tenant_ids::uuid[], @rating_ids::uuid[]) AS k(tenant_id, rating_id)
   ON c.tenant_id = k.tenant_id AND c.rating_id = k.rating_id
-JOIN ratings r ON r.tenant_id = c.tenant_id AND r.rating_id = c.rating_id AND r.state = 'final'
+WHERE (
+  SELECT r.state FROM ratings r
+  WHERE r.tenant_id = c.tenant_id AND r.subscription_id = c.subscription_id AND r.period_start = c.rated_from
+) = 'final'
 ORDER BY c.tenant_id, c.rating_id, c.charge_no;

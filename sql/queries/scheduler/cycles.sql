@@ -13,10 +13,11 @@ ON CONFLICT (tenant_id, subscription_id, period_index) DO NOTHING;
 
 -- name: HastenBeyondEnd :exec
 -- A period that was opened before its subscription's end was known is looked at again at once, and not billed.
+-- closed_at instead of state, so that the key is used and not the index of all that a tenant has open.
 UPDATE billing_cycles c SET due_at = least(c.due_at, c.period_start)
 FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @ends_ats::timestamptz[])
   AS k(tenant_id, subscription_id, ends_at)
-WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.state = 'open'
+WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.closed_at IS NULL
   AND c.period_start >= k.ends_at;
 
 -- name: ClaimDue :many
@@ -42,13 +43,12 @@ ORDER BY c.due_at LIMIT @row_limit::int
 FOR UPDATE OF c SKIP LOCKED;
 
 -- name: CloseCycles :exec
--- Closes claimed periods with the epoch that was sealed for them.
+-- Closes claimed periods with the epoch that was sealed for them; who holds their locks knows that they are open.
 UPDATE billing_cycles c SET state = 'closed', epoch = k.epoch, closed_at = k.closed_at
 FROM unnest(
   @tenant_ids::uuid[], @subscription_ids::uuid[], @period_indexes::int[], @epochs::bigint[], @closed_ats::timestamptz[]
 ) AS k(tenant_id, subscription_id, period_index, epoch, closed_at)
-WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.period_index = k.period_index
-  AND c.state = 'open';
+WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.period_index = k.period_index;
 
 -- name: DropBeyondEnd :many
 -- Removes claimed periods that start at or after their subscription's end, and answers the last one that counts.
@@ -57,7 +57,7 @@ WITH gone AS (
   USING unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_indexes::int[])
     AS k(tenant_id, subscription_id, period_index)
   WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.period_index = k.period_index
-    AND c.state = 'open'
+    AND c.closed_at IS NULL
   RETURNING c.tenant_id, c.subscription_id, c.period_index
 )
 SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end,

@@ -1,5 +1,6 @@
 -- A rating holds what one period of a subscription costs: live while the period is open, final once it is closed.
--- total_minor and the charges' amount_minor are minor units of currency; epoch is the usage watermark they were read at.
+-- total_minor and the charges' amount_minor are minor units of currency; epoch is the usage watermark they were read at. One key only: beside a second index that
+-- starts with tenant_id, row security's own condition leads the planner to read a whole tenant for each look-up.
 CREATE TABLE ratings (
   tenant_id uuid NOT NULL,
   rating_id uuid NOT NULL,
@@ -16,19 +17,20 @@ CREATE TABLE ratings (
   total_minor bigint NOT NULL,
   engine_version text NOT NULL,
   rated_at timestamptz NOT NULL,
-  PRIMARY KEY (tenant_id, rating_id),
-  UNIQUE (tenant_id, subscription_id, period_start),
+  PRIMARY KEY (tenant_id, subscription_id, period_start),
   CHECK (period_start < period_end),
   CHECK (state = 'live' OR cycle_id IS NOT NULL)
 ) WITH (fillfactor = 70);
 SELECT corebilling_secure('ratings', app => 'SELECT', router => 'SELECT, INSERT, UPDATE');
 
 -- One charge becomes one invoice line. [period_start, period_end) is the period its usage belongs to, which for
--- late_usage lies before the rating's own. No foreign key: charges_follow_a_live_rating checks the same, by statement.
+-- late_usage lies before the rating's own, which starts at rated_from. No foreign key: charges_follow_a_live_rating checks the same, by statement.
 CREATE TABLE charges (
   tenant_id uuid NOT NULL,
   rating_id uuid NOT NULL,
   charge_no integer NOT NULL,
+  subscription_id uuid NOT NULL,
+  rated_from timestamptz NOT NULL,
   price_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('recurring', 'usage', 'late_usage')),
   description text NOT NULL,
@@ -57,9 +59,13 @@ CREATE FUNCTION charges_refuse_without_live_rating() RETURNS trigger LANGUAGE pl
 DECLARE
   bad uuid;
 BEGIN
-  SELECT c.rating_id INTO bad FROM (SELECT DISTINCT f.tenant_id, f.rating_id FROM changed f) c
+  SELECT c.rating_id INTO bad FROM (
+    SELECT DISTINCT f.tenant_id, f.subscription_id, f.rated_from, f.rating_id FROM changed f
+  ) c
   WHERE (
-    SELECT r.state FROM ratings r WHERE r.tenant_id = c.tenant_id AND r.rating_id = c.rating_id
+    SELECT r.state FROM ratings r
+    WHERE r.tenant_id = c.tenant_id AND r.subscription_id = c.subscription_id AND r.period_start = c.rated_from
+      AND r.rating_id = c.rating_id
   ) IS DISTINCT FROM 'live' LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'charges of rating % cannot change: it is not live', bad USING ERRCODE = 'restrict_violation';

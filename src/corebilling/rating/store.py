@@ -63,9 +63,7 @@ async def put_final(tx: Tx, rated: Sequence[Rated], rated_at: datetime) -> list[
     written = await _put(tx, rated, rated_at, for_final=True)
     if written:
         await queries.finalize(
-            tx.conn,
-            tenant_ids=[item.order.tenant_id for _, item in written],
-            rating_ids=[rating_id for rating_id, _ in written],
+            tx.conn, **_unzipped([(*item.order.key, item.order.period.start) for _, item in written])
         )
     return written
 
@@ -118,14 +116,16 @@ async def _put(tx: Tx, rated: Sequence[Rated], rated_at: datetime, *, for_final:
 
 
 async def _add_charges(tx: Tx, written: Sequence[tuple[UUID, Rated]]) -> None:
-    lines = [(item.order.tenant_id, rating_id, charge) for rating_id, item in written for charge in item.charges]
+    lines = [(item.order, rating_id, charge) for rating_id, item in written for charge in item.charges]
     if not lines:
         return
     charges = [charge for _, _, charge in lines]
     await queries.add_charges(
         tx.conn,
-        tenant_ids=[tenant_id for tenant_id, _, _ in lines],
+        tenant_ids=[order.tenant_id for order, _, _ in lines],
         rating_ids=[rating_id for _, rating_id, _ in lines],
+        subscription_ids=[order.subscription_id for order, _, _ in lines],
+        rated_froms=[order.period.start for order, _, _ in lines],
         charge_nos=[charge.charge_no for charge in charges],
         price_ids=[charge.price_id for charge in charges],
         kinds=[charge.kind for charge in charges],

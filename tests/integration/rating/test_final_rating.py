@@ -162,8 +162,9 @@ async def test_what_cannot_be_rated_says_so_and_holds_up_nobody_else(world: Worl
         "UPDATE ratings SET total_minor = 1 WHERE tenant_id = %s",
         "DELETE FROM charges WHERE tenant_id = %s",
         (
-            "INSERT INTO charges SELECT tenant_id, rating_id, 99, price_id, kind, description, meter_code, unit, quantity,"
-            " amount_minor, period_start, period_end, derivation FROM charges WHERE tenant_id = %s AND charge_no = 1"
+            "INSERT INTO charges SELECT tenant_id, rating_id, 99, subscription_id, rated_from, price_id, kind, description,"
+            " meter_code, unit, quantity, amount_minor, period_start, period_end, derivation FROM charges"
+            " WHERE tenant_id = %s AND charge_no = 1"
         ),
     ],
 )

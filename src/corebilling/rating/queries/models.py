@@ -25,6 +25,8 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     tenant_id: UUID
     rating_id: UUID
     charge_no: int
+    subscription_id: UUID
+    rated_from: datetime
     price_id: UUID
     kind: str
     description: str

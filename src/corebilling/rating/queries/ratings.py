@@ -121,11 +121,14 @@ async def billed_epochs(
 
 
 FINAL_PERIODS: Final = """-- rating/ratings.sql: FinalPeriods
-SELECT r.tenant_id, r.subscription_id, r.period_start FROM ratings r
-JOIN unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
+SELECT r.tenant_id, r.subscription_id, r.period_start
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
   AS k(tenant_id, subscription_id, period_start)
-  ON r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id AND r.period_start = k.period_start
-WHERE r.state = 'final'
+CROSS JOIN LATERAL (
+  SELECT x.tenant_id, x.subscription_id, x.period_start FROM ratings x
+  WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.period_start = k.period_start
+    AND x.state = 'final' OFFSET 0
+) AS r
 """
 
 
@@ -136,7 +139,7 @@ async def final_periods(
     subscription_ids: Sequence[UUID | None],
     period_starts: Sequence[datetime | None],
 ) -> list[FinalPeriodsRow]:
-    """Which of these periods are final, so that nothing is rated twice and late usage is sought only where it was billed."""
+    """Which of these periods are final, so that nothing is rated twice. LATERAL with OFFSET 0 keeps it on keys: as a join it read all ratings of a tenant while statistics were young (so do the others below)."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(FinalPeriodsRow))
     await _cur.execute(FINAL_PERIODS, (list(tenant_ids), list(subscription_ids), list(period_starts)))
     _rows: list[FinalPeriodsRow] = await _cur.fetchall()
@@ -247,11 +250,14 @@ async def put_ratings(
 
 
 LIVE_TOTALS: Final = """-- rating/ratings.sql: LiveTotals
-SELECT r.tenant_id, r.subscription_id, r.period_start, r.total_minor FROM ratings r
-JOIN unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
+SELECT r.tenant_id, r.subscription_id, r.period_start, r.total_minor
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
   AS k(tenant_id, subscription_id, period_start)
-  ON r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id AND r.period_start = k.period_start
-WHERE r.state = 'live'
+CROSS JOIN LATERAL (
+  SELECT x.tenant_id, x.subscription_id, x.period_start, x.total_minor FROM ratings x
+  WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.period_start = k.period_start
+    AND x.state = 'live' OFFSET 0
+) AS r
 """
 
 
@@ -285,16 +291,17 @@ async def drop_live_charges(
 
 ADD_CHARGES: Final = """-- rating/ratings.sql: AddCharges
 INSERT INTO charges (
-  tenant_id, rating_id, charge_no, price_id, kind, description, meter_code, unit, quantity, amount_minor,
+  tenant_id, rating_id, charge_no, subscription_id, rated_from, price_id, kind, description, meter_code, unit, quantity, amount_minor,
   period_start, period_end, derivation
 )
-SELECT n.tenant_id, n.rating_id, n.charge_no, n.price_id, n.kind, n.description, n.meter_code, n.unit, n.quantity,
-  n.amount_minor, n.period_start, n.period_end, n.derivation
+SELECT n.tenant_id, n.rating_id, n.charge_no, n.subscription_id, n.rated_from, n.price_id, n.kind, n.description,
+  n.meter_code, n.unit, n.quantity, n.amount_minor, n.period_start, n.period_end, n.derivation
 FROM unnest(
-  $1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[],
-  $6::text[], $7::text[], $8::text[], $9::numeric[], $10::bigint[],
-  $11::timestamptz[], $12::timestamptz[], $13::json[]
-) AS n(tenant_id, rating_id, charge_no, price_id, kind, description, meter_code, unit, quantity, amount_minor,
+  $1::uuid[], $2::uuid[], $3::int[], $4::uuid[],
+  $5::timestamptz[], $6::uuid[], $7::text[],
+  $8::text[], $9::text[], $10::text[], $11::numeric[], $12::bigint[],
+  $13::timestamptz[], $14::timestamptz[], $15::json[]
+) AS n(tenant_id, rating_id, charge_no, subscription_id, rated_from, price_id, kind, description, meter_code, unit, quantity, amount_minor,
   period_start, period_end, derivation)
 ORDER BY n.tenant_id, n.rating_id, n.charge_no
 """
@@ -306,6 +313,8 @@ async def add_charges(
     tenant_ids: Sequence[UUID | None],
     rating_ids: Sequence[UUID | None],
     charge_nos: Sequence[int | None],
+    subscription_ids: Sequence[UUID | None],
+    rated_froms: Sequence[datetime | None],
     price_ids: Sequence[UUID | None],
     kinds: Sequence[str | None],
     descriptions: Sequence[str | None],
@@ -325,6 +334,8 @@ async def add_charges(
             list(tenant_ids),
             list(rating_ids),
             list(charge_nos),
+            list(subscription_ids),
+            list(rated_froms),
             list(price_ids),
             list(kinds),
             list(descriptions),
@@ -341,22 +352,32 @@ async def add_charges(
 
 FINALIZE: Final = """-- rating/ratings.sql: Finalize
 UPDATE ratings r SET state = 'final'
-FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, rating_id)
-WHERE r.tenant_id = k.tenant_id AND r.rating_id = k.rating_id
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
+  AS k(tenant_id, subscription_id, period_start)
+WHERE r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id AND r.period_start = k.period_start
 """
 
 
-async def finalize(conn: Connection, *, tenant_ids: Sequence[UUID | None], rating_ids: Sequence[UUID | None]) -> None:
+async def finalize(
+    conn: Connection,
+    *,
+    tenant_ids: Sequence[UUID | None],
+    subscription_ids: Sequence[UUID | None],
+    period_starts: Sequence[datetime | None],
+) -> None:
     """From here on the rating and its charges are frozen."""
     _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(FINALIZE, (list(tenant_ids), list(rating_ids)))
+    await _cur.execute(FINALIZE, (list(tenant_ids), list(subscription_ids), list(period_starts)))
 
 
 FINAL_CHARGES: Final = """-- rating/ratings.sql: FinalCharges
-SELECT c.tenant_id, c.rating_id, c.charge_no, c.price_id, c.kind, c.description, c.meter_code, c.unit, c.quantity, c.amount_minor, c.period_start, c.period_end, c.derivation FROM charges c
+SELECT c.tenant_id, c.rating_id, c.charge_no, c.subscription_id, c.rated_from, c.price_id, c.kind, c.description, c.meter_code, c.unit, c.quantity, c.amount_minor, c.period_start, c.period_end, c.derivation FROM charges c
 JOIN unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, rating_id)
   ON c.tenant_id = k.tenant_id AND c.rating_id = k.rating_id
-JOIN ratings r ON r.tenant_id = c.tenant_id AND r.rating_id = c.rating_id AND r.state = 'final'
+WHERE (
+  SELECT r.state FROM ratings r
+  WHERE r.tenant_id = c.tenant_id AND r.subscription_id = c.subscription_id AND r.period_start = c.rated_from
+) = 'final'
 ORDER BY c.tenant_id, c.rating_id, c.charge_no
 """
 

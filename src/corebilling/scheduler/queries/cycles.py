@@ -107,7 +107,7 @@ HASTEN_BEYOND_END: Final = """-- scheduler/cycles.sql: HastenBeyondEnd
 UPDATE billing_cycles c SET due_at = least(c.due_at, c.period_start)
 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
   AS k(tenant_id, subscription_id, ends_at)
-WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.state = 'open'
+WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.closed_at IS NULL
   AND c.period_start >= k.ends_at
 """
 
@@ -119,7 +119,7 @@ async def hasten_beyond_end(
     subscription_ids: Sequence[UUID | None],
     ends_ats: Sequence[datetime | None],
 ) -> None:
-    """A period that was opened before its subscription's end was known is looked at again at once, and not billed."""
+    """A period that was opened before its subscription's end was known is looked at again at once, and not billed. closed_at instead of state, so that the key is used and not the index of all that a tenant has open."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(HASTEN_BEYOND_END, (list(tenant_ids), list(subscription_ids), list(ends_ats)))
 
@@ -174,7 +174,6 @@ FROM unnest(
   $1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz[]
 ) AS k(tenant_id, subscription_id, period_index, epoch, closed_at)
 WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.period_index = k.period_index
-  AND c.state = 'open'
 """
 
 
@@ -187,7 +186,7 @@ async def close_cycles(
     epochs: Sequence[int | None],
     closed_ats: Sequence[datetime | None],
 ) -> None:
-    """Closes claimed periods with the epoch that was sealed for them."""
+    """Closes claimed periods with the epoch that was sealed for them; who holds their locks knows that they are open."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(
         CLOSE_CYCLES, (list(tenant_ids), list(subscription_ids), list(period_indexes), list(epochs), list(closed_ats))
@@ -200,7 +199,7 @@ WITH gone AS (
   USING unnest($1::uuid[], $2::uuid[], $3::int[])
     AS k(tenant_id, subscription_id, period_index)
   WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.period_index = k.period_index
-    AND c.state = 'open'
+    AND c.closed_at IS NULL
   RETURNING c.tenant_id, c.subscription_id, c.period_index
 )
 SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end,
