@@ -33,6 +33,8 @@ class _Member(Generic[I, R]):
 class GroupCommit(Generic[I, R]):
     """Runs at most `slots` flushes at a time, each of one tenant's items, `batch_size` of them unless one caller brings more.
 
+    A quarter of a batch, or another tenant, has to wait before a flush starts beside another: each has its fixed cost.
+
     `flush` answers one result for each item, in order. It is called outside of any caller's task, so a caller that goes
     away takes nobody along.
     """
@@ -42,6 +44,7 @@ class GroupCommit(Generic[I, R]):
         self._slots = slots
         self._batch_size = batch_size
         self._max_waiting = max_waiting
+        self._worth_a_flush = batch_size // 4
         self._waiting = 0
         self._queues: OrderedDict[UUID, deque[_Member[I, R]]] = OrderedDict()
         self._active = 0
@@ -61,18 +64,22 @@ class GroupCommit(Generic[I, R]):
         member: _Member[I, R] = _Member(items)
         self._waiting += len(items)
         self._queues.setdefault(tenant_id, deque()).append(member)
-        if self._active < self._slots:
+        if self._active < self._slots and self._has_work_for_another():
             self._active += 1
             task = asyncio.create_task(self._drain(), name="usage flush")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await member.answer
 
+    def _has_work_for_another(self) -> bool:
+        """Whether a flush beside those under way would be a good one: small ones of one tenant had better wait and grow."""
+        return self._active == 0 or len(self._queues) > 1 or self._waiting >= self._worth_a_flush
+
     async def _drain(self) -> None:
-        """Flush group after group until nothing waits. The slot is free in the same step in which nothing was found."""
+        """Flush group after group until nothing waits that is worth it. The slot is free in the same step in which that was found."""
         members: list[_Member[I, R]] = []
         try:
-            while self._queues:
+            while self._queues and (self._active == 1 or self._has_work_for_another()):
                 tenant_id, members = self._next_group()
                 if members:
                     await self._settle(tenant_id, members)
