@@ -36,11 +36,13 @@ from corebilling.subscription.handlers import HANDLERS as SUBSCRIPTION_HANDLERS
 from corebilling.subscription.service import SubscriptionService
 from corebilling.tenant.service import TenantService
 from corebilling.usage.housekeeping import UsageHousekeeping
+from corebilling.usage.intake import UsageIntake
 from corebilling.usage.meters import Meters
 from corebilling.usage.service import UsageService
+from corebilling.webhook.config import DeliveryConfig
 from corebilling.webhook.handlers import HANDLERS as WEBHOOK_HANDLERS
 from corebilling.webhook.service import WebhookService
-from corebilling.webhook.worker import DeliveryConfig, DeliveryWorker
+from corebilling.webhook.worker import DeliveryWorker
 
 
 class _Progress:
@@ -52,6 +54,15 @@ class _Progress:
     async def exists(self, tx: Tx, tenant_id: UUID, since: datetime) -> bool:
         """Whether the tenant has an event on its way."""
         return await unhandled(tx, self._subscriptions, tenant_id, since)
+
+
+def _database(settings: Settings) -> Database:
+    return Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        listen_url=settings.listen_url,
+        application_name=f"corebilling-{settings.role}",
+    )
 
 
 def _secret_box(settings: Settings) -> SecretBox:
@@ -78,13 +89,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Object(wall_clock)
 
     # --- platform
-    database = providers.Singleton(
-        Database,
-        settings.provided.database_url,
-        pool_size=settings.provided.database_pool_size,
-        listen_url=settings.provided.listen_url,
-        application_name=settings.provided.role.as_(lambda role: f"corebilling-{role}"),
-    )
+    database = providers.Singleton(_database, settings)
     bus = providers.Singleton(NatsBus, settings.provided.nats_url, max_age=settings.provided.event_retention)
     secret_box = providers.Singleton(_secret_box, settings)
 
@@ -103,6 +108,7 @@ class Container(containers.DeclarativeContainer):
     usage_service = providers.Singleton(
         UsageService, clock=clock, clocks=tenant_service, subscriptions=subscription_service
     )
+    usage_intake = providers.Singleton(UsageIntake, db=database, service=usage_service)
     rating_service = providers.Singleton(
         RatingService,
         clock=clock,

@@ -10,6 +10,7 @@ import msgspec
 
 from corebilling.container import Container
 from corebilling.kernel.ids import new_id
+from corebilling.ledger.domain.proof import ProofReport
 from corebilling.settings import Settings
 from corebilling.tenant.schemas import ApiKeyCreate, ApiKeyOut, TenantCreate, TenantOut
 
@@ -71,6 +72,17 @@ def create_platform_key(settings: Settings, data: ApiKeyCreate) -> ApiKeyOut:
             return await container.tenant_service().create_platform_key(tx, data)
 
     return with_container(settings, work)
+
+
+async def prove_ledger(container: Container) -> ProofReport:
+    """Compare every document of every tenant with its journal."""
+    async with container.database().system() as tx:
+        return await container.ledger_proof().proof(tx)
+
+
+def ledger_proof(database_url: str) -> ProofReport:
+    """The same at a database, outside any event loop."""
+    return with_container(Settings(database_url=database_url, environment="development"), prove_ledger)
 
 
 def platform_key(database_url: str, name: str) -> str:

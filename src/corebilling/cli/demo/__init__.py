@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from corebilling.cli.bootstrap import platform_key
+from corebilling.cli.bootstrap import ledger_proof, platform_key
 from corebilling.cli.demo import show
 from corebilling.cli.demo.month import bill_month
 from corebilling.cli.demo.trace import bill_trace
 from corebilling.cli.failures import told
 from corebilling.cli.local import LocalInstallation, local_installation
+from corebilling.ledger.domain.proof import ProofReport
 
 _ENVIRONMENT = {"LOG_LEVEL": "WARNING", "RATING_DEBOUNCE_SECONDS": "1"}
 
@@ -46,10 +47,17 @@ def demo(
         local_installation(environment=_ENVIRONMENT, report=lambda line: console.print(f"• {line}")) as here,
     ):
         admin_key = platform_key(here.app_url, "demo")
+
+        def proof() -> Awaitable[ProofReport]:
+            return asyncio.to_thread(ledger_proof, here.app_url)
+
         if trace is not None:
-            figures = asyncio.run(bill_trace(here.api.url, admin_key, trace, console, output))
+            story = bill_trace(here.api.url, admin_key, proof, path=trace, console=console, output=output)
         else:
-            figures = asyncio.run(bill_month(here.api.url, admin_key, customers, events, console, output))
+            story = bill_month(
+                here.api.url, admin_key, proof, customers=customers, events=events, console=console, output=output
+            )
+        figures = asyncio.run(story)
         show.ending(console, figures)
         if as_json:
             sys.stdout.buffer.write(figures.encoded() + b"\n")

@@ -1,7 +1,7 @@
 """From the end of the period to the last invoice: advance the clock, wait for the backbone, read what came out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,12 @@ from typing import Any
 from corebilling.cli.client import Client, until
 from corebilling.cli.demo.figures import Figures
 from corebilling.cli.receiver import Receiver
+from corebilling.ledger.domain.proof import ProofReport
 
 _PATIENCE_SECONDS = 600.0
+
+Proof = Callable[[], Awaitable[ProofReport]]
+"""Compares every document with its journal, at the database."""
 
 
 async def advance(client: Client, to: datetime) -> None:
@@ -53,17 +57,17 @@ async def read_invoices(client: Client) -> list[dict[str, Any]]:
     return [invoice async for invoice in client.pages("/v1/invoices")]
 
 
-async def prove(client: Client, figures: Figures) -> list[dict[str, Any]]:
-    """Trial balance and invoice-to-ledger proof into the figures; answers the trial balance's rows."""
+async def prove(client: Client, prove_ledger: Proof, figures: Figures) -> list[dict[str, Any]]:
+    """Trial balance and invoice-to-ledger proof into the figures; answers the trial balance by currency."""
     balance = await client.get("/v1/ledger/trial-balance")
-    figures.trial_balance_minor = sum(row["debit_minor"] - row["credit_minor"] for row in balance["data"])
-    proof = await client.get("/v1/ledger/proof")
-    figures.journals = proof["journals"]
-    figures.ledger_mismatches = len(proof["mismatches"])
+    currencies: list[dict[str, Any]] = balance["currencies"]
+    figures.trial_balance_minor = sum(abs(c["debit_minor"] - c["credit_minor"]) for c in currencies)
+    report = await prove_ledger()
+    figures.journals = report.journals
+    figures.ledger_mismatches = report.mismatch_count + len(report.imbalances)
     figures.check(figures.trial_balance_minor == 0, f"the trial balance is off by {figures.trial_balance_minor}")
     figures.check(figures.ledger_mismatches == 0, f"{figures.ledger_mismatches} documents disagree with the ledger")
-    rows: list[dict[str, Any]] = balance["data"]
-    return rows
+    return currencies
 
 
 async def save_pdf(client: Client, invoice: dict[str, Any], folder: Path) -> Path:

@@ -30,7 +30,16 @@ async def listen_for_invoices(client: Client, receiver: Receiver) -> None:
     receiver.secret = endpoint["secret"]
 
 
-async def bill_month(url: str, admin_key: str, customers: int, events: int, console: Console, output: Path) -> Figures:
+async def bill_month(
+    url: str,
+    admin_key: str,
+    prove_ledger: billing.Proof,
+    *,
+    customers: int,
+    events: int,
+    console: Console,
+    output: Path,
+) -> Figures:
     """Set up, use, close, check, show."""
     figures = Figures(customers=customers, events_sent=events)
     wanted = world.customers(customers)
@@ -54,7 +63,7 @@ async def bill_month(url: str, admin_key: str, customers: int, events: int, cons
         rows = await billing.read_invoices(client)
         names = {c["id"]: c["external_id"] async for c in client.pages("/v1/customers")}
         _check_invoices(figures, rows, names, wanted, truth)
-        balance = await billing.prove(client, figures)
+        balance = await billing.prove(client, prove_ledger, figures)
         await _show(console, client, figures, rows, names, balance, output)
         figures.webhooks_verified = receiver.verified.total()
         figures.webhooks_refused = receiver.refused

@@ -1,11 +1,10 @@
 """What a person sees at the end of the demo."""
 
-from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 from rich.console import Console
 from rich.table import Table
-from rich.tree import Tree
 
 from corebilling.cli.demo.figures import Figures
 from corebilling.kernel.money import from_minor
@@ -18,50 +17,52 @@ def amount(minor: int, currency: str) -> str:
 
 def invoices(console: Console, rows: list[dict[str, Any]], names: dict[str, str], most: int = 8) -> None:
     """The largest few invoices, and the sum of all."""
-    table = Table(title=f"Invoices: the largest {min(most, len(rows))} of {len(rows):,}", title_justify="left")
-    for heading in ("number", "customer", "period", "status"):
-        table.add_column(heading)
-    table.add_column("total", justify="right")
+    period = f"{rows[0]['period_start'][:10]} to {rows[0]['period_end'][:10]}" if rows else ""
+    table = Table(
+        title=f"Invoices of {period}: the largest {min(most, len(rows))} of {len(rows):,}", title_justify="left"
+    )
+    for heading in ("number", "customer", "status"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("total", justify="right", no_wrap=True)
     for row in sorted(rows, key=lambda row: -row["total_minor"])[:most]:
-        table.add_row(
-            row["number"],
-            names.get(row["customer_id"], row["customer_id"]),
-            f"{row['period_start'][:10]} to {row['period_end'][:10]}",
-            row["status"],
-            amount(row["total_minor"], row["currency"]),
-        )
+        customer = names.get(row["customer_id"], row["customer_id"])
+        table.add_row(row["number"], customer, row["status"], amount(row["total_minor"], row["currency"]))
     if rows:
         table.add_section()
-        table.add_row("", "all", "", "", amount(sum(r["total_minor"] for r in rows), rows[0]["currency"]))
+        table.add_row("", "all", "", amount(sum(r["total_minor"] for r in rows), rows[0]["currency"]))
     console.print(table)
 
 
 def explanation(console: Console, explained: dict[str, Any]) -> None:
     """One invoice, down to the steps of each charge, so that it can be checked by hand."""
     currency = explained["currency"]
-    tree = Tree(f"[bold]{explained['number']}[/]: {amount(explained['total_minor'], currency)}")
+    console.print(f"\n[bold]{explained['number']}[/]: {amount(explained['total_minor'], currency)}")
     for line in explained["lines"]:
-        node = tree.add(f"{line['description']}: {amount(line['amount_minor'], currency)}")
-        for step in line["steps"]:
-            parts = f"{step['label']}: {Decimal(step['quantity']):,} x {step['unit_amount']}"
-            if Decimal(step["flat_amount"]):
-                parts += f" + {step['flat_amount']}"
-            node.add(f"{parts} = {step['amount']}")
-        if line["kind"] != "recurring":
-            node.add(f"[dim]exact {line['exact_amount']}, rounded once; events: {line['events']}[/]")
-    console.print(tree)
+        console.print(f"  {line['description']}: {amount(line['amount_minor'], currency)}")
+        steps = [f"{step['label']}: {step['calculation']}" for step in line["steps"]]
+        for said in (*steps, line["rounding"]):
+            console.print(f"    {said}", markup=False, soft_wrap=True)
+        if line["usage_events"]:
+            console.print(f"    [dim]GET {unquote(line['usage_events'])}[/]", soft_wrap=True)
+    console.print()
 
 
-def trial_balance(console: Console, rows: list[dict[str, Any]]) -> None:
+def trial_balance(console: Console, currencies: list[dict[str, Any]]) -> None:
     """Debits and credits by account."""
     table = Table(title="Trial balance", title_justify="left")
     table.add_column("account")
     table.add_column("debit", justify="right")
     table.add_column("credit", justify="right")
-    for row in rows:
-        shown = [amount(row[side], row["currency"]) if row[side] else "" for side in ("debit_minor", "credit_minor")]
-        table.add_row(f"{row['account']} {row['name']}", *shown)
+    for currency in currencies:
+        for row in currency["accounts"]:
+            table.add_row(f"{row['account']} {row['name']}", *_sides(row, currency["currency"]))
+        table.add_section()
+        table.add_row("sum", *_sides(currency, currency["currency"]))
     console.print(table)
+
+
+def _sides(row: dict[str, Any], currency: str) -> list[str]:
+    return [amount(row[side], currency) if row[side] else "" for side in ("debit_minor", "credit_minor")]
 
 
 def ending(console: Console, figures: Figures) -> None:

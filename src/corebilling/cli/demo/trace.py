@@ -54,7 +54,9 @@ def read(path: Path) -> list[Request]:
     return found
 
 
-async def bill_trace(url: str, admin_key: str, path: Path, console: Console, output: Path) -> Figures:
+async def bill_trace(
+    url: str, admin_key: str, prove_ledger: billing.Proof, *, path: Path, console: Console, output: Path
+) -> Figures:
     """One customer, two meters summed, graduated prices per 1,000 tokens; the month of the trace's first request."""
     requests = read(path)
     start = requests[0].at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -80,7 +82,9 @@ async def bill_trace(url: str, admin_key: str, path: Path, console: Console, out
         figures.ingest_seconds = sent.seconds
         figures.events_per_second = (sent.accepted + sent.duplicates) / max(sent.seconds, 1e-9)
         figures.check(sent.accepted == figures.events_sent, f"{sent.accepted} of {figures.events_sent} events accepted")
-        await _check(console, client, figures, requests, output)
+        invoice = await _check(console, client, figures, requests)
+        show.trial_balance(console, await billing.prove(client, prove_ledger, figures))
+        figures.pdf = str(await billing.save_pdf(client, invoice, output))
         figures.webhooks_verified, figures.webhooks_refused = receiver.verified.total(), receiver.refused
         figures.check(receiver.refused == 0, f"{receiver.refused} webhooks had a wrong signature")
     return figures
@@ -130,7 +134,7 @@ def expected_cents(meter: str, tokens: int) -> int:
     return int(amount * 100 + Decimal("0.5"))
 
 
-async def _check(console: Console, client: Client, figures: Figures, requests: list[Request], output: Path) -> None:
+async def _check(console: Console, client: Client, figures: Figures, requests: list[Request]) -> dict[str, Any]:
     truth = {meter: sum(request.tokens[column] for request in requests) for meter, column in METERS}
     rows = await billing.read_invoices(client)
     figures.invoices = len(rows)
@@ -149,5 +153,4 @@ async def _check(console: Console, client: Client, figures: Figures, requests: l
         figures.check(billed.get(meter) == tokens, f"{meter}: billed {billed.get(meter)} and the trace holds {tokens}")
         console.print(f"{meter.replace('_', ' ')}: {tokens:,} in the trace, {figures.usage[meter]} billed")
     show.explanation(console, await client.get(f"/v1/invoices/{invoice['id']}/explain"))
-    show.trial_balance(console, await billing.prove(client, figures))
-    figures.pdf = str(await billing.save_pdf(client, invoice, output))
+    return invoice

@@ -1,0 +1,225 @@
+"""Commands for whoever runs an installation: look at routes and events, dead letters, the ledger, due invoices."""
+
+import asyncio
+import os
+import sys
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from corebilling.cli.bootstrap import prove_ledger, with_container
+from corebilling.cli.failures import told
+from corebilling.container import Container
+from corebilling.events.catalog import CATALOG
+from corebilling.kernel.ids import first_id_at
+from corebilling.platform.bus import deadletters
+from corebilling.platform.bus.deadletters import Key
+from corebilling.platform.queries import progress
+from corebilling.platform.queries.deadletters import ListDeadLettersRow
+from corebilling.platform.queries.models import DeadLetter
+from corebilling.settings import Settings, load_settings
+
+dlq = typer.Typer(help="Dead letters: events that a consumer gave up.", no_args_is_help=True)
+ledger = typer.Typer(help="The ledger, across all tenants.", no_args_is_help=True)
+invoices = typer.Typer(help="Invoices, across all tenants.", no_args_is_help=True)
+
+console = Console(highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def _settings() -> Settings:
+    return load_settings({"ENVIRONMENT": "development", **os.environ}, role="worker")
+
+
+def _print_json(answer: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def routes(as_json: AsJson = False) -> None:
+    """List every HTTP route with the scope that it asks for."""
+    from corebilling.platform.http import route_table  # noqa: PLC0415 - the HTTP stack is slow to import
+    from corebilling.roles.api import application  # noqa: PLC0415
+
+    rows = route_table(
+        application(Container(settings=Settings(database_url="postgresql://", environment="development")))
+    )
+    if as_json:
+        _print_json(rows)
+        return
+    table = _table("method", "path", "scope", "summary")
+    for row in rows:
+        table.add_row(row.method, row.path, row.scope or "(none)", row.summary)
+    console.print(table)
+
+
+def events(as_json: AsJson = False) -> None:
+    """List the event catalog."""
+    if as_json:
+        _print_json([{**msgspec.structs.asdict(row), "payload": row.payload.__name__} for row in CATALOG])
+        return
+    table = _table("subject", "version", "published by", "resource", "webhooks", "payload")
+    for row in CATALOG:
+        table.add_row(
+            row.subject,
+            str(row.version),
+            row.publisher,
+            row.resource,
+            "yes" if row.public else "no",
+            row.payload.__name__,
+        )
+    console.print(table)
+
+
+@dlq.command("list")
+@told
+def dlq_list(
+    tenant: Annotated[UUID | None, typer.Option(help="only this tenant's")] = None,
+    consumer: Annotated[str | None, typer.Option(help="only what this consumer gave up")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, the latest first."""
+
+    async def work(container: Container) -> list[ListDeadLettersRow]:
+        async with container.database().system() as tx:
+            return await deadletters.list_dead_letters(tx, tenant_id=tenant, consumer=consumer, limit=limit)
+
+    rows = with_container(_settings(), work)
+    if as_json:
+        _print_json(rows)
+        return
+    table = _table("event", "tenant", "consumer", "subject", "attempts", "last failed", "why")
+    for row in rows:
+        table.add_row(
+            str(row.event_id), str(row.tenant_id), row.consumer, row.subject, str(row.attempts), f"{row.last_failed_at:%F %T}", row.error
+        )  # fmt: skip
+    console.print(table)
+    console.print(f"{len(rows)} dead letters")
+
+
+@dlq.command("show")
+@told
+def dlq_show(tenant: UUID, event: UUID) -> None:
+    """Show all about one dead letter, with its event."""
+
+    async def work(container: Container) -> list[DeadLetter]:
+        async with container.database().system() as tx:
+            return await deadletters.show(tx, tenant, event)
+
+    rows = with_container(_settings(), work)
+    _print_json(rows)
+    if not rows:
+        raise typer.Exit(1)
+
+
+def _keys(tenant: UUID, consumer: str, events: list[UUID]) -> list[Key]:
+    return [(tenant, consumer, event) for event in events]
+
+
+@dlq.command("requeue")
+@told
+def dlq_requeue(tenant: UUID, consumer: str, event: list[UUID]) -> None:
+    """Give events a fresh start with the consumer that gave them up, once the cause is mended."""
+
+    async def work(container: Container) -> int:
+        async with container.database().system() as tx:
+            return await deadletters.requeue(tx, _keys(tenant, consumer, event), container.clock()())
+
+    count = with_container(_settings(), work)
+    console.print(f"{count} of {len(event)} requeued")
+    if count < len(event):
+        raise typer.Exit(1)
+
+
+@dlq.command("discard")
+@told
+def dlq_discard(tenant: UUID, consumer: str, event: list[UUID]) -> None:
+    """Drop dead letters for good."""
+
+    async def work(container: Container) -> int:
+        async with container.database().system() as tx:
+            return await deadletters.discard(tx, _keys(tenant, consumer, event))
+
+    count = with_container(_settings(), work)
+    console.print(f"{count} of {len(event)} discarded")
+    if count < len(event):
+        raise typer.Exit(1)
+
+
+@ledger.command("verify")
+@told
+def ledger_verify(as_json: AsJson = False) -> None:
+    """Compare every document of every tenant with its journal. Exit code 1 if anything is off."""
+    report = with_container(_settings(), prove_ledger)
+    if as_json:
+        _print_json(report)
+    else:
+        for fault in report.mismatches:
+            console.print(
+                f"{fault.fault}: {fault.document_type} {fault.document_id} of tenant {fault.tenant_id}: {fault.detail}"
+            )
+        for imbalance in report.imbalances:
+            console.print(
+                f"tenant {imbalance.tenant_id}: {imbalance.balance_minor} {imbalance.currency} don't cancel out"
+            )
+        console.print(f"{report.documents} documents, {report.journals} journals, {report.mismatch_count} mismatches")
+    if not report.holds:
+        raise typer.Exit(1)
+
+
+@invoices.command("close-due")
+@told
+def invoices_close_due(
+    wait: Annotated[bool, typer.Option("--wait", help="return once every period closed here has its invoice")] = False,
+    patience_seconds: Annotated[float, typer.Option(help="how long to wait with --wait")] = 3600.0,
+) -> None:
+    """Close every period that is due, now, as the worker's scheduler does all the time; for a scheduled job that says when it's done.
+
+    Exit code 1 if --wait runs out of patience.
+    """
+
+    async def work(container: Container) -> tuple[int, int]:
+        since = container.clock()() - _BEFORE
+        closed = 0
+        while count := await container.closing().close_once():
+            closed += count
+        left = await _on_their_way(container, since)
+        deadline = asyncio.get_running_loop().time() + patience_seconds
+        while wait and left and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(1)
+            left = await _on_their_way(container, since)
+        return closed, left
+
+    closed, left = with_container(_settings(), work)
+    console.print(f"{closed} periods closed now, {left} closed ones still on their way to an invoice")
+    if wait and left:
+        raise typer.Exit(1)
+
+
+_BEFORE = timedelta(hours=1)
+_TO_AN_INVOICE = ("billing.cycle.closed", "rating.completed")
+
+
+async def _on_their_way(container: Container, since: datetime) -> int:
+    pairs = [pair for pair in container.subscriptions().pairs if pair[0] in _TO_AN_INVOICE]
+    async with container.database().system() as tx:
+        count = await progress.count_on_their_way(
+            tx.conn,
+            subjects=[subject for subject, _ in pairs],
+            consumers=[consumer for _, consumer in pairs],
+            since=first_id_at(since),
+        )
+    return count or 0
