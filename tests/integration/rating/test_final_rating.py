@@ -1,5 +1,6 @@
 """Closed periods: rated once and for good, whatever the order of events, and with late usage on the next one."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -124,6 +125,23 @@ async def test_periods_closed_in_the_wrong_order_bill_the_same(world: World) -> 
     by_period = await lines(world, tenant_id)
     total = sum(charge.amount_minor for charges in by_period.values() for charge in charges)
     assert total == 3 * 4990 + 11000 + 700
+
+
+async def test_periods_rated_at_the_same_time_bill_late_usage_once(world: World) -> None:
+    tenant_id = await world.tenant(clock_at=START)
+    await world.subscribe(tenant_id, ["a"])
+    await world.deliver()
+    await world.set_clock(tenant_id, START + 20 * DAY)
+    await world.use(tenant_id, "a", START + DAY, gb="90")
+    await close_at(world, tenant_id, FEBRUARY)
+    await world.use(tenant_id, "a", START + 20 * DAY, gb="30")
+    await close_at(world, tenant_id, MARCH)
+    await close_at(world, tenant_id, MARCH + 31 * DAY)
+    closed = await world.events(BillingCycleClosed, tenant_id)
+    await asyncio.gather(*(world.handle(BillingCycleClosed, [event]) for event in (*closed, *closed)))
+    by_period = await lines(world, tenant_id)
+    assert len(by_period) == len(await world.events(RatingCompleted, tenant_id)) == 3
+    assert sum(c.amount_minor for charges in by_period.values() for c in charges) == 3 * 4990 + 11000
 
 
 async def test_a_close_that_comes_twice_changes_nothing(world: World) -> None:
