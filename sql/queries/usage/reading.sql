@@ -1,5 +1,5 @@
 -- name: Aggregate :many
--- The quantity of each window, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events, different values always from the events.
+-- The quantity of each window, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events, different values always from the events. `epoch + 0` keeps the index by epoch, which serves FindLate, from being taken for the one by hour.
 SELECT (CASE m.aggregation
     WHEN 'count' THEN coalesce(counted.event_count, 0)
     WHEN 'sum' THEN coalesce(counted.value_sum, 0)
@@ -18,7 +18,7 @@ LEFT JOIN LATERAL (
   FROM (
     SELECT r.event_count, r.value_sum, r.value_max FROM usage_rollups AS r
     WHERE r.tenant_id = q.tenant_id AND r.subscription_id = q.subscription_id AND r.meter_id = q.meter_id
-      AND r.hour_at >= q.whole_from AND r.hour_at < q.whole_to AND r.epoch <= q.epoch
+      AND r.hour_at >= q.whole_from AND r.hour_at < q.whole_to AND r.epoch + 0 <= q.epoch
     UNION ALL
     SELECT 1, e.quantity, e.quantity FROM usage_events AS e
     WHERE q.start_at < q.whole_from
@@ -30,12 +30,13 @@ LEFT JOIN LATERAL (
       AND e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
       AND e.ts >= q.whole_to AND e.ts < q.end_at AND e.epoch <= q.epoch
   ) AS p
-) AS counted ON m.aggregation <> 'unique_count'
+  WHERE m.aggregation <> 'unique_count'
+) AS counted ON true
 LEFT JOIN LATERAL (
   SELECT count(DISTINCT e.unique_value) AS event_count FROM usage_events AS e
-  WHERE e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
+  WHERE m.aggregation = 'unique_count' AND e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
     AND e.ts >= q.start_at AND e.ts < q.end_at AND e.epoch <= q.epoch
-) AS different ON m.aggregation = 'unique_count'
+) AS different ON true
 ORDER BY q.place;
 
 -- name: FindLate :many

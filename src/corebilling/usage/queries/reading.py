@@ -72,7 +72,7 @@ LEFT JOIN LATERAL (
   FROM (
     SELECT r.event_count, r.value_sum, r.value_max FROM usage_rollups AS r
     WHERE r.tenant_id = q.tenant_id AND r.subscription_id = q.subscription_id AND r.meter_id = q.meter_id
-      AND r.hour_at >= q.whole_from AND r.hour_at < q.whole_to AND r.epoch <= q.epoch
+      AND r.hour_at >= q.whole_from AND r.hour_at < q.whole_to AND r.epoch + 0 <= q.epoch
     UNION ALL
     SELECT 1, e.quantity, e.quantity FROM usage_events AS e
     WHERE q.start_at < q.whole_from
@@ -84,12 +84,13 @@ LEFT JOIN LATERAL (
       AND e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
       AND e.ts >= q.whole_to AND e.ts < q.end_at AND e.epoch <= q.epoch
   ) AS p
-) AS counted ON m.aggregation <> 'unique_count'
+  WHERE m.aggregation <> 'unique_count'
+) AS counted ON true
 LEFT JOIN LATERAL (
   SELECT count(DISTINCT e.unique_value) AS event_count FROM usage_events AS e
-  WHERE e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
+  WHERE m.aggregation = 'unique_count' AND e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
     AND e.ts >= q.start_at AND e.ts < q.end_at AND e.epoch <= q.epoch
-) AS different ON m.aggregation = 'unique_count'
+) AS different ON true
 ORDER BY q.place
 """
 
@@ -104,7 +105,7 @@ async def aggregate(
     ends: Sequence[datetime | None],
     epochs: Sequence[int | None],
 ) -> list[Decimal]:
-    """The quantity of each window, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events, different values always from the events."""
+    """The quantity of each window, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events, different values always from the events. `epoch + 0` keeps the index by epoch, which serves FindLate, from being taken for the one by hour."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(
         AGGREGATE, (list(tenant_ids), list(subscription_ids), list(meter_ids), list(starts), list(ends), list(epochs))
