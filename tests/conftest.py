@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from corebilling.cli.bootstrap import platform_key as new_platform_key
+from corebilling.cli.local import LocalInstallation, local_installation
 from corebilling.platform.db import Database
 from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate
@@ -89,3 +91,17 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     await database.open()
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[LocalInstallation]:
+    """The whole product, as `corebilling dev` runs it: servers of its own, and api, router and worker as processes."""
+    environment = {"LOG_LEVEL": "WARNING", "RATING_DEBOUNCE_SECONDS": "1", "USAGE_GRACE_SECONDS": "3600"}
+    with local_installation(environment=environment, postgres=QUICK) as here:
+        yield here
+
+
+@pytest.fixture(scope="session")
+def platform_key(installation: LocalInstallation) -> str:
+    """The secret of a key of those who run the installation, with every scope."""
+    return new_platform_key(installation.app_url, "tests")
