@@ -103,7 +103,8 @@ class Housekeeping:
         results = await self._bus.publish([wire.encode(row, attempt=row.republished + 1) for row in lost])
         sent = [row for row, result in zip(lost, results, strict=True) if result.outcome is Outcome.ACKNOWLEDGED]
         metrics.REPUBLISHED.inc(len(sent))
-        logger.warning("{} dispatched events were never handled and are published again", len(sent))
+        if sent:
+            logger.warning("{} dispatched events were never handled and are published again", len(sent))
         return sent
 
     async def refresh_gauges(self) -> None:
