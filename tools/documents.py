@@ -5,13 +5,13 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 from litestar import Litestar
 
+import event_documents
 import kong
 from corebilling.container import Container
 from corebilling.platform.http import route_table
@@ -31,17 +31,22 @@ def openapi(app: Litestar) -> str:
     return msgspec.json.format(msgspec.json.encode(described), indent=2).decode() + "\n"
 
 
-DOCUMENTS: Mapping[str, Callable[[Litestar], str]] = {
-    "deploy/kong/kong.yaml": lambda app: kong.render(route_table(app)),
-    "docs/openapi.json": openapi,
-}
+def documents() -> dict[Path, str]:
+    """Every generated file with the text that it should have."""
+    container = Container(settings=Settings(database_url=NOWHERE))
+    app = application(container)
+    made = {
+        "deploy/kong/kong.yaml": kong.render(route_table(app)),
+        "docs/openapi.json": openapi(app),
+        **event_documents.render(container.consumers()),
+    }
+    return {ROOT / name: text for name, text in made.items()}
 
 
-def stale() -> dict[Path, str]:
-    """Every file that isn't what it should be, with its new text."""
-    app = application(Container(settings=Settings(database_url=NOWHERE)))
-    made = {ROOT / name: make(app) for name, make in DOCUMENTS.items()}
-    return {path: text for path, text in made.items() if not path.exists() or path.read_text() != text}
+def stale(made: dict[Path, str]) -> list[Path]:
+    """The files that aren't what they should be, among them those of events that are gone."""
+    forgotten = {path for path in (ROOT / event_documents.FOLDER).glob("*.json") if path not in made}
+    return sorted(forgotten | {path for path, text in made.items() if not path.exists() or path.read_text() != text})
 
 
 def main() -> int:
@@ -49,11 +54,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is stale")
     check = parser.parse_args().check
-    wrong = stale()
-    for path, text in wrong.items():
-        print(f"{path.relative_to(ROOT)} {'is stale: run `make generate`' if check else 'written'}")
-        if not check:
-            path.write_text(text)
+    made = documents()
+    wrong = stale(made)
+    for path in wrong:
+        if check:
+            done = "is stale: run `make generate`"
+        elif path in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(made[path])
+            done = "written"
+        else:
+            path.unlink()
+            done = "removed"
+        print(path.relative_to(ROOT), done)
     return 1 if check and wrong else 0
 
 

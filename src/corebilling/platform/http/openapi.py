@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg, PathParameter
 from litestar.response import Response
 
+from corebilling.platform.http.json_schema import components
 from corebilling.platform.http.problem import PROBLEM_JSON, Problem
 from corebilling.platform.http.routing import PREFIX, Declaration, declaration_of
 
@@ -55,7 +56,7 @@ _LIMITS = {
 def document(handlers: Handlers, version: str) -> dict[str, Any]:
     """The document for everything served; aliases stay out of it."""
     types = [Problem, *_types(handlers)]
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas, named = components(types, ref_template="#/components/schemas/{name}")
     known = list(zip(types, schemas, strict=True))
     paths: dict[str, Any] = {}
     for method, path, handler in handlers:
@@ -74,7 +75,7 @@ def document(handlers: Handlers, version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {**_COMMON, "schemas": components, "responses": {"Problem": problem}},
+        "components": {**_COMMON, "schemas": named, "responses": {"Problem": problem}},
     }
 
 
