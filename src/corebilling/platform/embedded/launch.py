@@ -17,6 +17,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
+    """Do as the module says; comes back only by exiting with a message."""
     parent, uid, gid, death_signal = (int(argument) for argument in sys.argv[1:5])
     program = sys.argv[5:]
     if sys.platform == "linux":

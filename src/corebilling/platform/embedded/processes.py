@@ -29,6 +29,7 @@ _LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 def port_is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
