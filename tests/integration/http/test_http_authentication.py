@@ -195,6 +195,15 @@ async def test_a_token_with_a_platform_scope_may_name_the_tenant(
     assert await code(await client.get("/v1/notes", headers=token)) == (422, "tenant_not_named")
 
 
+async def test_a_token_of_a_tenant_stays_inside_it_whatever_its_scopes(
+    client: httpx.AsyncClient, key_server: KeyServer, world: World
+) -> None:
+    token = bearer(key_server.token(tenant_id=str(world.one), scope="platform.finance billing:read"))
+    named = {**token, "X-Tenant-ID": str(world.two)}
+    assert await code(await client.get("/v1/notes", headers=named)) == (403, "tenant_not_yours")
+    assert await code(await client.get("/v1/all-notes", headers=token)) == (403, "platform_only")
+
+
 async def test_a_platform_caller_must_name_the_tenant(client: httpx.AsyncClient, world: World) -> None:
     assert await code(await client.get("/v1/notes", headers=key("platform"))) == (422, "tenant_not_named")
     for named, expected in (

@@ -81,14 +81,15 @@ class Authenticator:
                 named = value
         if key is not None:
             principal = await self._principal_of_key(key)
-            platform = principal.tenant_id is None and has_platform_scope(principal)
         elif authorization is not None:
             principal = await self._principal_of_token(authorization)
-            platform = has_platform_scope(principal)
         else:
             raise Unauthenticated(
                 "send an API key in X-API-Key or a token in Authorization: Bearer", code="no_credential"
             )
+        # A credential that belongs to a tenant stays inside it, whatever its scopes: a tenant's accountant holds
+        # platform.finance for its own ledger.
+        platform = principal.tenant_id is None and has_platform_scope(principal)
         if named is not None:
             return await self._named(principal, platform, named)
         if key is None and principal.tenant_id is not None:
