@@ -1,8 +1,9 @@
 """HTTP ingest: batches of 1,000 events, and single events, each answered once it is committed."""
 
+import msgspec
+
 from benchmarks import load, world
 from benchmarks.results import Result
-from corebilling.cli.client import Client
 
 CUSTOMERS = 1_000
 
@@ -15,9 +16,6 @@ async def batches(url: str, admin_key: str, scale: float) -> list[Result]:
     requests = [target.request("/v1/usage", body) for body in world.batches(events, CUSTOMERS)]
     seen = await load.run(target, requests, connections=4)
     assert set(seen.statuses) == {202}, seen.statuses
-    async with Client(url, key) as client:
-        first = [e async for e in client.pages("/v1/usage/events", limit=1)] if events < 1_000 else []
-    assert len(first) <= events
     rate = events / seen.seconds
     detail = f"{events:,} events in {len(requests)} requests, request p50 {seen.percentile(0.5):.0f} ms, p99 {seen.percentile(0.99):.0f} ms"
     return [Result("ingest in batches of 1,000", rate, "events/s", 35_000, detail)]
@@ -40,6 +38,4 @@ async def singles(url: str, admin_key: str, scale: float) -> list[Result]:
 
 
 def _single(number: int) -> bytes:
-    import msgspec  # noqa: PLC0415
-
     return msgspec.json.encode(world.event(number, number % CUSTOMERS, number % 2_600_000, 3))

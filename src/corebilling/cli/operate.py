@@ -188,7 +188,8 @@ def invoices_close_due(
 ) -> None:
     """Close every period that is due, now, as the worker's scheduler does all the time; for a scheduled job that says when it's done.
 
-    Exit code 1 if --wait runs out of patience.
+    Counted as on their way to an invoice: closed periods whose event waits, is parked after a failure or was given up.
+    Exit code 1 if --wait runs out of patience with any of them left.
     """
 
     async def work(container: Container) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Health: whether the process lives, and whether each part that it needs answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -31,10 +31,16 @@ class HealthReport(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """Runs the checks at once, each with a time limit. A report is good for a second, so that probes can't load the database."""
+    """Runs the checks at once, each with a time limit. A report is good for a second, so that probes can't load the database.
 
-    def __init__(self, checks: Mapping[str, Check], *, timeout_seconds: float = 2.0) -> None:
+    What is `advisory` is shown and doesn't decide: the process can do its work without it.
+    """
+
+    def __init__(
+        self, checks: Mapping[str, Check], *, advisory: Collection[str] = (), timeout_seconds: float = 2.0
+    ) -> None:
         self._checks = dict(checks)
+        self._advisory = frozenset(advisory)
         self._timeout_seconds = timeout_seconds
         self._reports: ExpiringCache[str, HealthReport] = ExpiringCache(seconds=_REPORT_SECONDS, none_seconds=0, size=1)
         self._down: set[str] = set()
@@ -48,7 +54,7 @@ class Health:
     async def _ask(self) -> HealthReport:
         answers = await asyncio.gather(*(self._component(name, check) for name, check in self._checks.items()))
         components = dict(zip(self._checks, answers, strict=True))
-        up = all(component["status"] == "UP" for component in components.values())
+        up = all(component["status"] == "UP" for name, component in components.items() if name not in self._advisory)
         return HealthReport("UP" if up else "DOWN", components)
 
     async def _component(self, name: str, check: Check) -> dict[str, Any]:

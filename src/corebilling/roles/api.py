@@ -30,9 +30,8 @@ async def run(container: Container, stopping: asyncio.Event) -> None:
     """Serve until told to stop, then answer what is under way."""
     settings = container.settings()
     async with opened(container):
-        app = application(container)
         await serve(
-            app,
+            application(container),
             settings.http_port,
             stopping,
             host=settings.http_host,
@@ -56,6 +55,7 @@ def application(container: Container) -> Litestar:
             "pricing_service": container.pricing_service,
             "subscription_service": container.subscription_service,
             "usage_service": container.usage_service,
+            "usage_intake": container.usage_intake,
             "rating_service": container.rating_service,
             "scheduler_service": container.scheduler_service,
             "invoice_service": container.invoice_service,

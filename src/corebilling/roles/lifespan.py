@@ -1,9 +1,11 @@
 """What every role opens before its work and closes after it, and how it says that it is well."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from loguru import logger
 
@@ -12,6 +14,9 @@ from corebilling.platform.db.migrations import Migration, load, schema_root, una
 from corebilling.platform.health import Check, Health
 from corebilling.platform.metrics import metrics_server
 from corebilling.platform.queries import releases
+
+
+_NATS_PORT = 4222
 
 
 @asynccontextmanager
@@ -38,15 +43,18 @@ async def opened(container: Container, *, bus: bool = False) -> AsyncIterator[No
 
 
 def health_of(container: Container, *, bus: bool = False) -> Health:
-    """What /ready asks: the database, the schema, billing, and the bus where the role holds a connection to it."""
+    """What /ready asks: the database, the bus, the schema, billing.
+
+    A role that holds no connection to the bus shows whether its port answers, and is ready without it: the API goes on
+    taking usage while the bus is away, the events wait in the outbox.
+    """
     checks: dict[str, Check] = {
         "db": lambda: _database(container),
+        "bus": lambda: _bus(container) if bus else _bus_port(container),
         "migrations": lambda: _migrations(container),
         "billing": lambda: _billing(container),
     }
-    if bus:
-        checks["bus"] = lambda: _bus(container)
-    return Health(checks)
+    return Health(checks, advisory=() if bus else ("bus",))
 
 
 async def _database(container: Container) -> dict[str, Any]:
@@ -79,3 +87,14 @@ async def _bus(container: Container) -> dict[str, Any]:
     if not container.bus().is_connected:
         raise RuntimeError("the event bus doesn't answer; reconnecting goes on")
     return {}
+
+
+async def _bus_port(container: Container) -> dict[str, Any]:
+    """Raises OSError where no server of the bus takes connections."""
+    for url in container.settings().nats_url.split(","):
+        parts = urlsplit(url.strip())
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _NATS_PORT)
+            writer.close()
+            return {}
+    raise ConnectionError("no server of the event bus takes connections; events wait in the outbox meanwhile")

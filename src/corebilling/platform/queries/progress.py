@@ -14,18 +14,28 @@ Connection = psycopg.AsyncConnection[Any]
 
 
 COUNT_ON_THEIR_WAY: Final = """-- platform/progress.sql: CountOnTheirWay
-SELECT count(*)::bigint AS events
-FROM billing_events e
-JOIN unnest($1::text[], $2::text[]) AS s(subject, consumer) ON s.subject = e.subject
-WHERE e.event_id >= $3 AND e.status <> 'dead_letter' AND NOT EXISTS (
-  SELECT 1 FROM inbox i WHERE i.tenant_id = e.tenant_id AND i.consumer = s.consumer AND i.event_id = e.event_id)
+SELECT (
+  (SELECT count(*) FROM inbox_retry r
+   JOIN unnest($1::text[], $2::text[]) AS p(subject, consumer)
+     ON p.subject = r.subject AND p.consumer = r.consumer)
+  + (SELECT count(*) FROM dead_letters d WHERE d.subject = ANY($1::text[]))
+  + (SELECT count(*) FROM billing_events w
+     WHERE w.status IN ('pending', 'failed') AND w.subject = ANY($1::text[]))
+  + (SELECT count(*) FROM billing_events e
+     JOIN unnest($1::text[], $2::text[]) AS s(subject, consumer) ON s.subject = e.subject
+     WHERE e.event_id >= $3 AND e.status = 'dispatched'
+       AND NOT EXISTS (SELECT 1 FROM inbox_retry r
+         WHERE r.tenant_id = e.tenant_id AND r.consumer = s.consumer AND r.event_id = e.event_id)
+       AND (SELECT 1 FROM inbox i
+         WHERE i.tenant_id = e.tenant_id AND i.consumer = s.consumer AND i.event_id = e.event_id) IS NULL)
+)::bigint AS events
 """
 
 
 async def count_on_their_way(
     conn: Connection, *, subjects: Sequence[str | None], consumers: Sequence[str | None], since: UUID
 ) -> int | None:
-    """Counts events of some subjects, of all tenants, that a subscribed consumer hasn't taken yet, for jobs that wait for effects."""
+    """Counts (event, consumer) pairs of some subjects, of all tenants, without their effect yet: waiting, parked or given up."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(COUNT_ON_THEIR_WAY, (list(subjects), list(consumers), since))
     _row: int | None = await _cur.fetchone()
