@@ -1,6 +1,8 @@
 """From the outbox to the handlers, through a real broker and a real database."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,7 @@ async def test_everything_arrives_once_when_nats_is_killed_and_comes_back(
         async with running(dispatcher(db, bus), router(db, bus)):
             await send(db, *[event(tenants[n % 2], str(n)) for n in range(200)])
             await until(lambda: count(owner, "seen") >= 50, "some events before the kill")
+            os.kill(server.pid, signal.SIGKILL)
             await asyncio.to_thread(server.stop)
             await send(db, *[event(tenants[n % 2], str(n)) for n in range(200, 400)])
             assert count(owner, "billing_events", "status = 'pending'") >= 200
