@@ -1,10 +1,7 @@
--- name: KeepPlans :exec
--- For the rest of the transaction, plans are made once a connection: for a small batch planning anew costs more than running.
-SELECT set_config('plan_cache_mode', 'force_generic_plan', true);
-
 -- name: HoldWriteLocks :exec
--- Taken before a batch reads epoch and generation: nobody seals or rotates until this transaction ends.
-SELECT pg_advisory_xact_lock_shared(@rotation_lock::bigint), pg_advisory_xact_lock_shared(@tenant_lock::bigint);
+-- The first statement of a batch, before it reads epoch and generation: nobody seals or rotates until this transaction ends. It also keeps plans for the rest of it: for a small batch planning anew costs more than running.
+SELECT pg_advisory_xact_lock_shared(@rotation_lock::bigint), pg_advisory_xact_lock_shared(@tenant_lock::bigint),
+  set_config('plan_cache_mode', 'force_generic_plan', true);
 
 -- name: StoreEvents :many
 -- Claims the keys and stores the events that are new; answers the keys that were there before. Keys must be distinct. The lookup in the older generation is a scalar one, lest it become a scan of it.

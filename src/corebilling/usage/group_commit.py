@@ -83,6 +83,7 @@ class GroupCommit(Generic[I, R]):
                 tenant_id, members = self._next_group()
                 if members:
                     await self._settle(tenant_id, members)
+                    await asyncio.sleep(0)  # let the requests that have arrived meanwhile join the next group
         finally:
             self._active -= 1
             for member in members:  # only where the process is being stopped

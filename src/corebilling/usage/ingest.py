@@ -39,7 +39,7 @@ class Ingest(Reading):
         rejected. A rejected item is kept with its reason and doesn't claim its name.
         """
         received_at = self._clock()
-        await queries.keep_plans(tx.conn)
+        await queries.hold_write_locks(tx.conn, rotation_lock=ROTATION_LOCK, tenant_lock=epoch_lock(tenant_id))
         events = [item for item in sent if not isinstance(item, Undecodable)]
         normaliser = Normaliser(await self._surroundings(tx, tenant_id, events))
         batch = _Batch(sent)
@@ -71,7 +71,6 @@ class Ingest(Reading):
 
     async def _store(self, tx: Tx, tenant_id: UUID, batch: "_Batch", received_at: datetime) -> list[UsageRow]:
         rows = list(batch.rows.values())
-        await queries.hold_write_locks(tx.conn, rotation_lock=ROTATION_LOCK, tenant_lock=epoch_lock(tenant_id))
         known = await queries.store_events(
             tx.conn,
             tenant_id=tenant_id,

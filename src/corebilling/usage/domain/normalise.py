@@ -43,7 +43,7 @@ class UsageRow(msgspec.Struct, frozen=True, gc=False):
 class Surroundings(msgspec.Struct, frozen=True):
     """What a batch is judged by: the tenant's present instant, its meters by code, and the subscriptions it names."""
 
-    now: datetime
+    present: datetime
     meters: Mapping[str, MeterReading]
     owners: Owners
 
@@ -54,8 +54,8 @@ class Normaliser:
     def __init__(self, around: Surroundings) -> None:
         self._meters = around.meters
         self._owners = around.owners
-        self._earliest = around.now - MAX_AGE
-        self._latest = around.now + MAX_AHEAD
+        self._earliest = around.present - MAX_AGE
+        self._latest = around.present + MAX_AHEAD
 
     def row(self, index: int, event: UsageEvent) -> UsageRow | Refusal:
         """The row of the event at that place of the batch, or the first reason to refuse it."""

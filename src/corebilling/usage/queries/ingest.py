@@ -34,24 +34,14 @@ class ListRejectionsRow(msgspec.Struct, frozen=True, gc=False):
     item: str
 
 
-KEEP_PLANS: Final = """-- usage/ingest.sql: KeepPlans
-SELECT set_config('plan_cache_mode', 'force_generic_plan', true)
-"""
-
-
-async def keep_plans(conn: Connection) -> None:
-    """For the rest of the transaction, plans are made once a connection: for a small batch planning anew costs more than running."""
-    _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(KEEP_PLANS)
-
-
 HOLD_WRITE_LOCKS: Final = """-- usage/ingest.sql: HoldWriteLocks
-SELECT pg_advisory_xact_lock_shared($1::bigint), pg_advisory_xact_lock_shared($2::bigint)
+SELECT pg_advisory_xact_lock_shared($1::bigint), pg_advisory_xact_lock_shared($2::bigint),
+  set_config('plan_cache_mode', 'force_generic_plan', true)
 """
 
 
 async def hold_write_locks(conn: Connection, *, rotation_lock: int, tenant_lock: int) -> None:
-    """Taken before a batch reads epoch and generation: nobody seals or rotates until this transaction ends."""
+    """The first statement of a batch, before it reads epoch and generation: nobody seals or rotates until this transaction ends. It also keeps plans for the rest of it: for a small batch planning anew costs more than running."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(HOLD_WRITE_LOCKS, (rotation_lock, tenant_lock))
 
