@@ -17,7 +17,8 @@ LEFT JOIN LATERAL (
   SELECT sum(p.event_count) AS event_count, sum(p.value_sum) AS value_sum, max(p.value_max) AS value_max
   FROM (
     SELECT r.event_count, r.value_sum, r.value_max FROM usage_rollups AS r
-    WHERE r.tenant_id = q.tenant_id AND r.subscription_id = q.subscription_id AND r.meter_id = q.meter_id
+    WHERE q.start_at < q.end_at
+      AND r.tenant_id = q.tenant_id AND r.subscription_id = q.subscription_id AND r.meter_id = q.meter_id
       AND r.hour_at >= q.whole_from AND r.hour_at < q.whole_to AND r.epoch + 0 <= q.epoch
     UNION ALL
     SELECT 1, e.quantity, e.quantity FROM usage_events AS e
