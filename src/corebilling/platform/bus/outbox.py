@@ -11,6 +11,7 @@ from corebilling.events.envelope import NewEvent
 from corebilling.kernel.errors import Invalid
 from corebilling.kernel.ids import new_id
 from corebilling.platform.bus import trace
+from corebilling.platform.correlation import current_correlation_id
 from corebilling.platform.db import Tx
 from corebilling.platform.queries import outbox as queries
 
@@ -36,7 +37,7 @@ async def emit(tx: Tx, events: Sequence[NewEvent]) -> None:
     """
     if not events:
         return
-    request, current = trace.correlation.get() or new_id(), trace.current_traceparent()
+    request, current = current_correlation_id.get() or new_id(), trace.current_traceparent()
     for event in events:
         refuse_foreign_tenant(event.payload, event.tenant_id)
     types = [BY_PAYLOAD[type(event.payload)] for event in events]

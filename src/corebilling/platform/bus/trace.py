@@ -1,19 +1,14 @@
-"""What ties events together: the correlation id of a request or event, and W3C trace context.
+"""What ties events to what caused them: W3C trace context.
 
 Source: https://www.w3.org/TR/trace-context/ (traceparent, version 00).
 """
 
-from contextvars import ContextVar
 from typing import Any
-from uuid import UUID
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from corebilling.events.envelope import Envelope
-
-correlation: ContextVar[UUID | None] = ContextVar("correlation", default=None)
-"""The correlation id of the request being served; the HTTP edge sets it."""
 
 _FIELDS = 4
 
