@@ -58,13 +58,29 @@ WHERE tenant_id = @tenant_id AND consumer = @consumer AND event_id = @event_id;
 DELETE FROM inbox_retry WHERE tenant_id = @tenant_id AND consumer = @consumer AND event_id = @event_id;
 
 -- name: IsUnhandled :one
--- Tells whether a tenant has events on their way: unpublished, not yet taken by a subscribed consumer, or parked.
+-- Tells whether a tenant has events on their way: unpublished, not yet taken by a subscribed consumer, or parked. It is
+-- asked again and again: what is cheap comes first, then the newest events, which are the likeliest to be open. Scalar
+-- sub-selects and OFFSET 0 hold each step to one index; as joins they read all events for each one.
 SELECT (
   EXISTS (SELECT 1 FROM inbox_retry r WHERE r.tenant_id = @tenant_id)
-  OR EXISTS (SELECT 1 FROM billing_events w WHERE w.tenant_id = @tenant_id AND w.status IN ('pending', 'failed'))
   OR EXISTS (
-    SELECT 1 FROM billing_events e
-    JOIN unnest(@subjects::text[], @consumers::text[]) AS s(subject, consumer) ON s.subject = e.subject
-    WHERE e.tenant_id = @tenant_id AND e.event_id >= @since AND e.status = 'dispatched' AND NOT EXISTS (
-      SELECT 1 FROM inbox i WHERE i.tenant_id = e.tenant_id AND i.consumer = s.consumer AND i.event_id = e.event_id))
+    SELECT 1 FROM outbox_leases l
+    CROSS JOIN LATERAL (
+      SELECT w.tenant_id FROM billing_events w WHERE w.shard = l.shard AND w.status IN ('pending', 'failed') OFFSET 0
+    ) AS waiting
+    WHERE waiting.tenant_id = @tenant_id)
+  OR EXISTS (
+    SELECT 1 FROM (
+      SELECT e.event_id, e.subject FROM billing_events e
+      WHERE e.tenant_id = @tenant_id AND e.event_id >= @since AND e.status = 'dispatched'
+        AND e.subject = ANY (@subjects::text[])
+      ORDER BY e.event_id DESC OFFSET 0
+    ) AS sent
+    WHERE (
+      SELECT 1 FROM unnest(@subjects::text[], @consumers::text[]) AS s(subject, consumer)
+      WHERE s.subject = sent.subject AND (
+        SELECT 1 FROM inbox i WHERE i.tenant_id = @tenant_id AND i.consumer = s.consumer AND i.event_id = sent.event_id
+      ) IS NULL
+      LIMIT 1
+    ) = 1)
 )::boolean AS unhandled;

@@ -62,8 +62,8 @@ class SchedulerWorker:
             return
         if closed or moved:
             return
-        # Asking whether all is handled takes longer the more there is to handle; it shall not keep the database busy.
-        busy_seconds = 2 * (time.monotonic() - started)
+        # Asking whether all is handled takes longer the more there is to handle; it shall not keep a core busy.
+        busy_seconds = 4 * (time.monotonic() - started)
         seconds = min(max(_ADVANCING_SECONDS, busy_seconds), _POLL_SECONDS) if advancing else _POLL_SECONDS
         await listener.wait(seconds)
 

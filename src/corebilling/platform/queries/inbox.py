@@ -210,21 +210,35 @@ async def drop_retry(conn: Connection, *, tenant_id: UUID, consumer: str, event_
 IS_UNHANDLED: Final = """-- platform/inbox.sql: IsUnhandled
 SELECT (
   EXISTS (SELECT 1 FROM inbox_retry r WHERE r.tenant_id = $1)
-  OR EXISTS (SELECT 1 FROM billing_events w WHERE w.tenant_id = $1 AND w.status IN ('pending', 'failed'))
   OR EXISTS (
-    SELECT 1 FROM billing_events e
-    JOIN unnest($2::text[], $3::text[]) AS s(subject, consumer) ON s.subject = e.subject
-    WHERE e.tenant_id = $1 AND e.event_id >= $4 AND e.status = 'dispatched' AND NOT EXISTS (
-      SELECT 1 FROM inbox i WHERE i.tenant_id = e.tenant_id AND i.consumer = s.consumer AND i.event_id = e.event_id))
+    SELECT 1 FROM outbox_leases l
+    CROSS JOIN LATERAL (
+      SELECT w.tenant_id FROM billing_events w WHERE w.shard = l.shard AND w.status IN ('pending', 'failed') OFFSET 0
+    ) AS waiting
+    WHERE waiting.tenant_id = $1)
+  OR EXISTS (
+    SELECT 1 FROM (
+      SELECT e.event_id, e.subject FROM billing_events e
+      WHERE e.tenant_id = $1 AND e.event_id >= $2 AND e.status = 'dispatched'
+        AND e.subject = ANY ($3::text[])
+      ORDER BY e.event_id DESC OFFSET 0
+    ) AS sent
+    WHERE (
+      SELECT 1 FROM unnest($3::text[], $4::text[]) AS s(subject, consumer)
+      WHERE s.subject = sent.subject AND (
+        SELECT 1 FROM inbox i WHERE i.tenant_id = $1 AND i.consumer = s.consumer AND i.event_id = sent.event_id
+      ) IS NULL
+      LIMIT 1
+    ) = 1)
 )::boolean AS unhandled
 """
 
 
 async def is_unhandled(
-    conn: Connection, *, tenant_id: UUID, subjects: Sequence[str | None], consumers: Sequence[str | None], since: UUID
+    conn: Connection, *, tenant_id: UUID, since: UUID, subjects: Sequence[str | None], consumers: Sequence[str | None]
 ) -> bool | None:
-    """Tells whether a tenant has events on their way: unpublished, not yet taken by a subscribed consumer, or parked."""
+    """Tells whether a tenant has events on their way: unpublished, not yet taken by a subscribed consumer, or parked. It is asked again and again: what is cheap comes first, then the newest events, which are the likeliest to be open. Scalar sub-selects and OFFSET 0 hold each step to one index; as joins they read all events for each one."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(IS_UNHANDLED, (tenant_id, list(subjects), list(consumers), since))
+    await _cur.execute(IS_UNHANDLED, (tenant_id, since, list(subjects), list(consumers)))
     _row: bool | None = await _cur.fetchone()
     return _row
