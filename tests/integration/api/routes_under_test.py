@@ -1,0 +1,170 @@
+"""Every route of the product with a request that fits it, made from the route table and the OpenAPI document.
+
+A new route is covered without a line here, unless it has a reference that nobody has heard of: then `Unsampled` says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from corebilling.container import Container
+from corebilling.platform.http import route_table
+from corebilling.platform.http.openapi import document
+from corebilling.platform.http.routing import declared_handlers
+from corebilling.roles.api import application
+from corebilling.settings import Settings
+
+REFERENCES = frozenset(
+    {
+        "api_key_id", "customer_id", "customer_ref", "delivery_id", "document_id", "endpoint_id", "event_id", "external_id",
+        "email", "invoice_id", "meter", "meter_id", "number", "payment_id", "plan", "plan_ref", "rate_card_id",
+        "subscription_id", "subscription_ref", "tenant_id", "code",
+    }
+)  # fmt: skip
+"""Names of parameters and fields that point at something of a tenant."""
+
+CHOSEN_BY_CALLER = frozenset({"external_id", "code", "email"})
+"""In a body these name what is being made, so another tenant's are as free as any."""
+
+_INSTANTS = {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
+_TEXTS = {
+    "currency": "EUR",
+    "country": "FR",
+    "time_zone": "Europe/Paris",
+    "status": "active",
+    "url": "http://127.0.0.1:9/",
+}
+_PRICE = {"model": "flat", "amount": "1"}
+
+
+class Unsampled(LookupError):
+    """A reference without a sample: add it to REFERENCES and to the worlds' references."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A place in a request that names something: in the path, the query or the body."""
+
+    place: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route and what its document says of it."""
+
+    method: str
+    path: str
+    scope: str | None
+    description: Mapping[str, Any]
+    components: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def parameters(self, place: str) -> dict[str, Any]:
+        """Schemas of the parameters in the path or in the query, by name."""
+        listed = [p for p in self.description.get("parameters", []) if "$ref" not in p]
+        return {p["name"]: p for p in listed if p["in"] == place}
+
+    @property
+    def body_schema(self) -> Any:
+        """The schema of the JSON body; None where there is none."""
+        body = self.description.get("requestBody")
+        return None if body is None else body["content"]["application/json"]["schema"]
+
+    @property
+    def references(self) -> list[Reference]:
+        """Every place where this route takes a name of something that exists."""
+        found = [Reference("path", name) for name in self.parameters("path")]
+        found += [Reference("query", name) for name in self.parameters("query") if name in REFERENCES]
+        if self.body_schema is not None:
+            found += [Reference("body", n) for n in sorted(self._named(self.body_schema) - CHOSEN_BY_CALLER)]
+        return found
+
+    def request(
+        self, own: Mapping[str, str], place: Reference | None = None, value: str = "", **fields: Any
+    ) -> dict[str, Any]:
+        """A request with the caller's `own` references, and `value` in one place; keywords of `Api.send`."""
+        in_path = {
+            name: value if place == Reference("path", name) else _of(own, name) for name in self.parameters("path")
+        }
+        query = {
+            name: _INSTANTS.get(name) or own.get(name) or "total"
+            for name, parameter in self.parameters("query").items()
+            if parameter["required"]
+        }
+        if place is not None and place.place == "query":
+            query[place.name] = value
+        made: dict[str, Any] = {"method": self.method, "path": self.path.format(**in_path), "params": query}
+        if self.body_schema is not None:
+            given = {**own, place.name: value} if place is not None and place.place == "body" else own
+            named = {place.name} if place is not None and place.place == "body" else set()
+            made["json"] = self._sample(self.body_schema, "", given, named) | fields
+        return made
+
+    def _resolved(self, schema: Any) -> Any:
+        while "$ref" in schema:
+            schema = self.components["schemas"][schema["$ref"].rpartition("/")[2]]
+        for choice in schema.get("anyOf", []):
+            if choice.get("type") != "null":
+                return self._resolved(choice)
+        return schema
+
+    def _named(self, schema: Any) -> set[str]:
+        schema = self._resolved(schema)
+        found = {name for name in schema.get("properties", {}) if name in REFERENCES}
+        for part in (*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])):
+            found |= self._named(part)
+        return found
+
+    def _sample(self, schema: Any, name: str, own: Mapping[str, str], named: set[str]) -> Any:
+        schema = self._resolved(schema)
+        if name in own and name not in CHOSEN_BY_CALLER:
+            return own[name]
+        if "enum" in schema or "const" in schema:
+            return schema.get("const", schema.get("enum", [None])[0])
+        kind = schema.get("type")
+        if kind == "object":
+            wanted = [
+                field
+                for field, part in schema.get("properties", {}).items()
+                if field in schema.get("required", ()) or field in named or self._named(part) & named
+            ]
+            return {field: self._sample(schema["properties"][field], field, own, named) for field in wanted}
+        if kind == "array":
+            return [self._sample(schema["items"], name, own, named)]
+        return self._scalar(schema, name, kind)
+
+    def _scalar(self, schema: Any, name: str, kind: Any) -> Any:
+        if kind is None:
+            return _PRICE
+        if kind == "boolean":
+            return False
+        if kind == "integer":
+            return schema.get("minimum", 1)
+        if schema.get("format") == "date-time":
+            return "2026-03-01T00:00:00Z"
+        if schema.get("format") == "decimal" or kind == ["string", "number"]:
+            return "1"
+        return _TEXTS.get(name, f"made-{name}")
+
+
+def _of(own: Mapping[str, str], name: str) -> str:
+    if name not in own:
+        raise Unsampled(f"no sample of '{name}'; add it to REFERENCES and to World.references")
+    return own[name]
+
+
+@cache
+def operations() -> list[Operation]:
+    """Everything the API serves."""
+    app = application(Container(settings=Settings(database_url="postgresql://", environment="development")))
+    told = document(declared_handlers(app), "0")
+    return [
+        Operation(
+            route.method, route.path, route.scope, told["paths"][route.path][route.method.lower()], told["components"]
+        )
+        for route in route_table(app)
+    ]

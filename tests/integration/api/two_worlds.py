@@ -1,0 +1,198 @@
+"""Two tenants with data of every kind, and what one must never learn or change of the other."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from corebilling.cli.client import until
+from corebilling.cli.receiver import receiving
+from factories import PATIENCE_SECONDS, Api, Seller, event, hours, metered, new_key, new_seller, per_unit
+
+JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+PLATFORM_TENANT = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass
+class World:
+    """A tenant as others might try to name it: `references` by the names of parameters and fields."""
+
+    name: str
+    tenant_id: str
+    key: str
+    references: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The first reference of each name."""
+        return {name: values[0] for name, values in self.references.items()}
+
+
+async def build(platform: Api, name: str, rows: "Rows", subscribed: list[tuple[str, str]]) -> World:
+    """A sandbox that has sold, measured, billed, been paid, voided, refused and delivered."""
+    seller = await new_seller(platform, name, JANUARY)
+    world = World(name, seller.id, seller.key)
+    async with seller.api, receiving() as receiver:
+        endpoint = await seller.api.post("/v1/webhook-endpoints", {"url": receiver.url, "description": name})
+        receiver.secret = endpoint["secret"]
+        made = await _trade(seller, name)
+        await new_key(platform, seller.id, "billing:read")
+        await settle(rows, seller.id, subscribed)
+        delivery = await _delivered(seller)
+        keys = await platform.get(f"/v1/tenants/{seller.id}/api-keys")
+        world.references = made | {
+            "tenant_id": [seller.id],
+            "api_key_id": [key["id"] for key in keys["data"]],
+            "endpoint_id": [endpoint["id"]],
+            "delivery_id": [delivery["id"]],
+            "event_id": [delivery["event_id"]],
+        }
+    return world
+
+
+async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
+    """Returns references to everything made."""
+    api = seller.api
+    meter, plan, customer, contract = (f"{name}-{noun}" for noun in ("calls", "plan", "customer", "contract"))
+    await seller.meter(meter, "sum", name=f"{name} calls")
+    made_plan = await seller.plan(plan, metered(f"{name} calls", meter, per_unit("0.5")))
+    rule = {"metric": "weight", "base_amount": "1"}
+    card = await api.post(
+        "/v1/admin/pricing/rate-cards", {"code": f"{name}-card", "name": name, "currency": "EUR", "rules": [rule]}
+    )
+    email = f"billing@{name}.example"
+    made_customer = await seller.customer(customer, email=email)
+    subscription = await seller.subscribe(customer, plan, external_id=contract)
+    await seller.advance(FEBRUARY - hours(1))
+    await seller.use(event(meter, customer, JANUARY + hours(n), "10") for n in range(5))
+    await api.post("/v1/usage", [event(f"{name}-unknown", customer, JANUARY)])
+    await seller.advance(FEBRUARY + hours(1))
+    await seller.use([event(meter, customer, FEBRUARY, "3")])
+    billed = await seller.only_invoice()
+    open_one, paid, void, draft = [await _draft(api, customer, name) for _ in range(4)]
+    for invoice in (open_one, paid, void):
+        await api.post(f"/v1/invoices/{invoice}/finalize")
+    payment = await api.post("/v1/payments", {"invoice_id": paid, "method": "cash", "reference": name})
+    await api.post(f"/v1/admin/invoices/{void}/void", {"reason": name})
+    return {
+        "meter": [meter], "meter_id": [(await api.get("/v1/meters"))["data"][0]["id"]],
+        "plan": [made_plan["id"], plan], "plan_ref": [made_plan["id"], plan], "code": [plan, f"{name}-card", meter],
+        "rate_card_id": [card["id"]],
+        "customer_id": [made_customer["id"], customer], "customer_ref": [made_customer["id"], customer],
+        "external_id": [customer, contract], "email": [email],
+        "subscription_id": [subscription["id"], contract], "subscription_ref": [subscription["id"], contract],
+        "invoice_id": [open_one, draft, billed["id"], paid, void], "number": [billed["number"]],
+        "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]],
+    }  # fmt: skip
+
+
+async def _draft(api: Api, customer: str, name: str) -> str:
+    body = {"customer_id": customer, "lines": [{"description": name, "unit_amount": "10"}]}
+    return str((await api.post("/v1/invoices", body))["id"])
+
+
+async def _delivered(seller: Seller) -> dict[str, Any]:
+    """One delivery, once none is on its way."""
+    found: list[dict[str, Any]] = []
+
+    async def done() -> bool:
+        found[:] = await seller.api.all("/v1/webhook-deliveries")
+        return bool(found) and all(delivery["status"] == "delivered" for delivery in found)
+
+    await until(done, seconds=PATIENCE_SECONDS, what="every webhook to be delivered")
+    return found[0]
+
+
+class Rows:
+    """What the tables hold, seen by the owner of the database."""
+
+    def __init__(self, owner_url: str) -> None:
+        self._conn = psycopg.connect(owner_url, autocommit=True)
+        self._tables = [
+            name
+            for (name,) in self._conn.execute(
+                "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'"
+                " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace"
+                " ORDER BY 1"
+            )
+        ]
+
+    def close(self) -> None:
+        self._conn.close()
+
+    def of(self, tenant_id: str) -> dict[str, list[str]]:
+        """Every row of the tenant, by table."""
+        query = sql.SQL("SELECT to_jsonb(t)::text FROM {} t WHERE tenant_id = %s ORDER BY 1")
+        return {
+            table: [row for (row,) in self._conn.execute(query.format(sql.Identifier(table)), (tenant_id,))]
+            for table in self._tables
+        }
+
+    def one(self, query: str, *values: Any) -> Any:
+        """The first column of the first row."""
+        row = self._conn.execute(query, values).fetchone()
+        assert row is not None
+        return row[0]
+
+    def run(self, query: str, *values: Any) -> None:
+        self._conn.execute(query, values)
+
+
+def uuids(rows: dict[str, list[str]]) -> set[str]:
+    """Every UUID that those rows hold."""
+    return {found for lines in rows.values() for line in lines for found in UUIDS.findall(line)}
+
+
+class Guard:
+    """B's rows as they stood, and the words by which A would know that something of B's came through."""
+
+    def __init__(self, rows: Rows, a: World, b: World) -> None:
+        self._rows = rows
+        self.a, self.b = a, b
+        self._before = rows.of(b.tenant_id)
+        self._secret = uuids(self._before) - uuids(rows.of(a.tenant_id)) - {PLATFORM_TENANT}
+        assert len(self._secret) > 30, "B has too little to be worth attacking"
+
+    def assert_unchanged(self) -> None:
+        """B's rows are what they were."""
+        now = self._rows.of(self.b.tenant_id)
+        changed = {table: set(now[table]) ^ set(rows) for table, rows in self._before.items() if now[table] != rows}
+        assert not changed, changed
+
+    def assert_nothing_told(self, text: str, *sent: str) -> None:
+        """The text holds nothing of B's but what A sent itself."""
+        for value in sent:
+            text = text.replace(value, "")
+        assert not self._secret & set(UUIDS.findall(text)), text
+        assert self.b.name not in text, text
+
+
+async def settle(rows: Rows, tenant_id: str, pairs: list[tuple[str, str]]) -> None:
+    """Return once nothing of the tenant's is on its way. `pairs` are (subject, consumer)."""
+    subjects, consumers = [s for s, _ in pairs], [c for _, c in pairs]
+
+    async def quiet() -> bool:
+        return not rows.one(
+            "SELECT exists (SELECT FROM rating_due WHERE tenant_id = %s) OR exists ("
+            " SELECT FROM billing_events e WHERE e.tenant_id = %s AND (e.status <> 'dispatched' OR exists ("
+            "  SELECT FROM unnest(%s::text[], %s::text[]) AS p (subject, consumer) WHERE p.subject = e.subject AND NOT exists ("
+            "   SELECT FROM inbox i WHERE i.tenant_id = e.tenant_id AND i.consumer = p.consumer AND i.event_id = e.event_id))))",
+            tenant_id, tenant_id, subjects, consumers,
+        )  # fmt: skip
+
+    await until(quiet, seconds=PATIENCE_SECONDS, what=f"{tenant_id} to be quiet", every_seconds=0.1)
+
+
+def run(work: Callable[[], Awaitable[Any]]) -> Any:
+    """For fixtures that outlive a test's event loop."""
+
+    async def whole() -> Any:
+        return await work()
+
+    return asyncio.run(whole())
