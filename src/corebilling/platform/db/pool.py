@@ -9,6 +9,7 @@ COMMIT, and `rowcount` is not to be used: ask for RETURNING rows instead.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ DatabaseRole = Literal["corebilling_app", "corebilling_router", "corebilling_sys
 Connection = AsyncConnection[Any]
 
 _ACQUIRE_TIMEOUT_SECONDS = 10.0
+_ACQUIRE_SLICE_SECONDS = 2.0
+_CONNECT_TIMEOUT_SECONDS = 5
+_RECONNECT_SECONDS = 1.0
+"""The pool doubles the wait between its attempts, up to minutes: after this long we have it begin afresh."""
 
 
 @dataclass(slots=True)
@@ -56,6 +61,7 @@ class Database:
         self._application_name = application_name
         self._pools: dict[DatabaseRole, AsyncConnectionPool[Connection]] = {}
         self._opening = asyncio.Lock()
+        self._away_until = 0.0
         self.notifier = Notifier(self.listen_url)
 
     async def open(self) -> None:
@@ -98,7 +104,8 @@ class Database:
     async def _transaction(self, role: DatabaseRole, setting: str | None, value: str) -> AsyncIterator[Tx]:
         pool = self._pools.get(role) or await self._open_pool(role)
         try:
-            async with pool.connection(timeout=_ACQUIRE_TIMEOUT_SECONDS) as conn:
+            conn = await self._acquire(pool)
+            try:
                 tx = Tx(conn)
                 try:
                     async with conn.pipeline():
@@ -111,6 +118,8 @@ class Database:
                     if conn.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                         await conn.rollback()
                     raise
+            finally:
+                await pool.putconn(conn)
         except (psycopg.Error, PoolTimeout) as error:
             seen = translated(error)
             if seen is error:
@@ -118,6 +127,22 @@ class Database:
             raise seen from error
         for channel in tx.wakes:
             self.notifier.wake(channel)
+
+    async def _acquire(self, pool: "AsyncConnectionPool[Connection]") -> Connection:
+        """A connection, waited for while others use them all, but not when the server is known to be away. Raises PoolTimeout."""
+        deadline = time.monotonic() + _ACQUIRE_TIMEOUT_SECONDS
+        while True:
+            try:
+                return await pool.getconn(timeout=_ACQUIRE_SLICE_SECONDS)
+            except PoolTimeout:
+                now = time.monotonic()
+                if now < self._away_until or now >= deadline:
+                    raise
+
+    async def _try_afresh(self, pool: "AsyncConnectionPool[Connection]") -> None:
+        """The pool gave up: note it, drop what broke and begin another attempt, for as long as the server is away."""
+        self._away_until = time.monotonic() + 2 * _RECONNECT_SECONDS
+        await pool.check()
 
     async def _open_pool(self, role: DatabaseRole) -> "AsyncConnectionPool[Connection]":
         async with self._opening:
@@ -132,11 +157,17 @@ class Database:
 
             pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
                 self.url,
-                kwargs={"autocommit": True, "application_name": self._application_name},
+                kwargs={
+                    "autocommit": True,
+                    "application_name": self._application_name,
+                    "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+                },
                 min_size=0,
                 max_size=self._pool_size,
                 configure=configure,
                 check=None,
+                reconnect_timeout=_RECONNECT_SECONDS,
+                reconnect_failed=self._try_afresh,
                 open=False,
                 name=role,
             )
