@@ -83,18 +83,21 @@ END $$;
 CREATE TRIGGER charges_are_not_updated BEFORE UPDATE ON charges
   FOR EACH STATEMENT EXECUTE FUNCTION charges_refuse_update();
 
--- Subscriptions whose live charges are out of date, and the span of usage timestamps that made them so.
--- due_at is wall time: the debounce runs from the first report, so that steady usage is rated as well.
+-- Subscriptions whose live charges are out of date, and the first and last hour (UTC) of the usage that made them so:
+-- whole hours, so that steady usage finds itself noted already. due_at is wall time: the debounce runs from the first
+-- report, so that steady usage is rated as well. While a rater works on it, claim_id names the claim and due_at the end
+-- of its lease; a new report takes the claim away.
 CREATE TABLE rating_due (
   tenant_id uuid NOT NULL,
   subscription_id uuid NOT NULL,
   due_at timestamptz NOT NULL,
-  first_at timestamptz NOT NULL,
-  last_at timestamptz NOT NULL,
+  first_hour_at timestamptz NOT NULL,
+  last_hour_at timestamptz NOT NULL,
+  claim_id uuid,
   PRIMARY KEY (tenant_id, subscription_id)
 ) WITH (fillfactor = 70);
 CREATE INDEX rating_due_by_time ON rating_due (due_at);
-SELECT corebilling_secure('rating_due', router => 'SELECT, INSERT, UPDATE, DELETE', system => 'SELECT');
+SELECT corebilling_secure('rating_due', router => 'SELECT, INSERT, UPDATE, DELETE', system => 'SELECT, UPDATE');
 
 -- How far a subscription is billed: every final period of it holds all usage up to and including this epoch.
 -- The row's lock puts the final ratings of one subscription in a line; previous_epoch is the value before the

@@ -4,20 +4,33 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
+
 from corebilling.events.envelope import Envelope, NewEvent
 from corebilling.events.rating import UsageRated
 from corebilling.events.usage import UsageReported
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.ids import new_id
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 from corebilling.rating import store
-from corebilling.rating.domain.rating import Rated, RatingOrder, periods_between
+from corebilling.rating.domain.rating import Rated, RatingOrder, hour_of, periods_of_hours
 from corebilling.rating.ports import Contracts, Usage
 from corebilling.rating.queries import due as queries
 from corebilling.rating.rater import Rater
 
 DUE_CHANNEL = "rating_due"
 """NOTIFY channel: something may fall due soon."""
+
+CLAIM_LEASE = timedelta(seconds=30)
+"""Wall time after which what a rater claimed and didn't finish falls due again."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Subscriptions that one rater has taken on, with the hours of their usage."""
+
+    claim_id: UUID
+    rows: Sequence[queries.ClaimDueRow]
 
 
 class LiveRating:
@@ -33,7 +46,7 @@ class LiveRating:
         self._debounce = timedelta(seconds=debounce_seconds)
 
     async def note(self, tx: Tx, events: Sequence[Envelope[UsageReported]]) -> None:
-        """Mark the reported subscriptions as due, with the span of their usage."""
+        """Mark the reported subscriptions as due, with the hours of their usage."""
         spans: dict[tuple[UUID, UUID], tuple[datetime, datetime]] = {}
         for event in events:
             for series in event.payload.series:
@@ -46,44 +59,53 @@ class LiveRating:
             tx.conn,
             tenant_ids=[tenant_id for tenant_id, _ in spans],
             subscription_ids=[subscription_id for _, subscription_id in spans],
-            first_ats=[first_at for first_at, _ in spans.values()],
-            last_ats=[last_at for _, last_at in spans.values()],
+            first_hour_ats=[hour_of(first_at) for first_at, _ in spans.values()],
+            last_hour_ats=[hour_of(last_at) for _, last_at in spans.values()],
             due_at=self._clock() + self._debounce,
         )
         tx.wake(DUE_CHANNEL)
 
-    async def rate_due(self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> int:
-        """Claim those of the subscriptions that are still due, rate their open periods, and tell of totals that moved.
-
-        Answers how many were claimed. The claim precedes the reading of usage: what is reported later is due anew.
-        """
-        claimed = await queries.claim_due(
-            tx.conn,
-            tenant_ids=[tenant_id for tenant_id, _ in keys],
-            subscription_ids=[subscription_id for _, subscription_id in keys],
+    async def claim(self, tx: Tx, limit: int) -> Claim:
+        """Claim what is due, of all tenants, for this rater. Needs a system transaction, to be committed before `rate`."""
+        now, claim_id = self._clock(), new_id()
+        rows = await queries.claim_due(
+            tx.conn, claim_id=claim_id, now=now, lease_until=now + CLAIM_LEASE, row_limit=limit
         )
-        if not claimed:
-            return 0
+        return Claim(claim_id, rows)
+
+    async def rate(self, tx: Tx, claim: Claim) -> None:
+        """Rate the open periods of what was claimed, tell of totals that moved, and strike it off.
+
+        The claim is committed before usage is read here: usage of which a report came later is either read or due anew.
+        """
+        claimed = claim.rows
         epochs = await self._usage.current_epochs(tx, {row.tenant_id for row in claimed})
         contracts = await self._contracts.contracts(tx, [(row.tenant_id, row.subscription_id) for row in claimed])
         orders = [
             RatingOrder(row.tenant_id, row.subscription_id, period, epochs[row.tenant_id])
             for row in claimed
             if (contract := contracts.get((row.tenant_id, row.subscription_id))) is not None
-            for period in periods_between(contract, row.first_at, row.last_at)
+            for period in periods_of_hours(contract, row.first_hour_at, row.last_hour_at)
         ]
         final = await store.final_periods(tx, [(*order.key, order.period.start) for order in orders])
         still_open = [order for order in orders if (*order.key, order.period.start) not in final]
         if still_open:
             results = await self._rater.rate(tx, still_open, contracts)
             await self._save(tx, [item for item in results if isinstance(item, Rated)])
-        return len(claimed)
+        await queries.finish_due(
+            tx.conn,
+            claim_id=claim.claim_id,
+            tenant_ids=[row.tenant_id for row in claimed],
+            subscription_ids=[row.subscription_id for row in claimed],
+        )
 
     async def _save(self, tx: Tx, rated: Sequence[Rated]) -> None:
         """Write live ratings and emit `usage.rated` for each total that moved."""
         before = await store.live_totals(tx, [(*item.order.key, item.order.period.start) for item in rated])
         now = self._clock()
-        written = await store.put_live(tx, rated, now)
+        # An hour noted may reach into a period that got no usage: there is nothing to tell of that.
+        used = [item for item in rated if item.has_usage or (*item.order.key, item.order.period.start) in before]
+        written = await store.put_live(tx, used, now)
         await emit(
             tx,
             [

@@ -1,11 +1,13 @@
 """The live rater: a loop that rates what usage has touched, once its debounce is over. Many may run at once."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 from loguru import logger
 
 from corebilling.kernel.clock import Clock
+from corebilling.platform.bus.pace import pause
 from corebilling.platform.db import Database
 from corebilling.platform.db.errors import is_transient
 from corebilling.platform.db.notify import Listener
@@ -15,10 +17,11 @@ from corebilling.rating.service import RatingService
 
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_LONGEST_REST_SECONDS = 1.0
 
 
 class LiveRater:
-    """Claims and rates in one transaction, so that a crash leaves what was due as due as before."""
+    """Claims, commits, rates: usage that comes after the claim is due anew, and a crash leaves what was due to be claimed again."""
 
     def __init__(self, db: Database, service: RatingService, *, clock: Clock, batch_size: int = 500) -> None:
         self._db = db
@@ -32,13 +35,16 @@ class LiveRater:
             waker = asyncio.create_task(_wake_when(stopping, listener), name="live-rater-stop")
             try:
                 while not stopping.is_set():
-                    await self._turn(listener)
+                    await self._turn(listener, stopping)
             finally:
                 waker.cancel()
 
-    async def _turn(self, listener: Listener) -> None:
+    async def _turn(self, listener: Listener, stopping: asyncio.Event) -> None:
         try:
+            started = time.monotonic()
             if await self.rate_once():
+                # Live charges are for the eye: closing periods and taking usage in go first.
+                await pause(stopping, min(time.monotonic() - started, _LONGEST_REST_SECONDS))
                 return
             seconds = await self._seconds_to_next()
         except Exception as error:  # noqa: BLE001 - what is due stays due; the other loops of this process go on
@@ -52,12 +58,12 @@ class LiveRater:
     async def rate_once(self) -> int:
         """Rate one batch of what is due; answers how many subscriptions were rated."""
         async with self._db.system() as tx:
-            due = await queries.due_keys(tx.conn, now=self._clock(), row_limit=self._batch_size)
-        if not due:
+            claim = await self._service.live.claim(tx, self._batch_size)
+        if not claim.rows:
             return 0
-        keys = [(row.tenant_id, row.subscription_id) for row in due]
-        async with self._db.tenants({tenant_id for tenant_id, _ in keys}) as tx:
-            return await self._service.live.rate_due(tx, keys)
+        async with self._db.tenants({row.tenant_id for row in claim.rows}) as tx:
+            await self._service.live.rate(tx, claim)
+        return len(claim.rows)
 
     async def backlog(self) -> int:
         """How many subscriptions are due, for the queue depth."""

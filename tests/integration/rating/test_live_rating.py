@@ -10,6 +10,7 @@ from corebilling.events.rating import UsageRated
 from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Database
+from corebilling.rating.live import CLAIM_LEASE
 from corebilling.rating.schemas import QuoteRequest
 
 DAY = timedelta(days=1)
@@ -56,18 +57,69 @@ async def test_nothing_is_rated_before_the_debounce_is_over(world: World) -> Non
     assert len(await world.events(UsageRated, tenant_id)) == 1
 
 
-async def test_a_rater_that_dies_leaves_what_was_due(world: World) -> None:
+async def test_what_a_rater_claimed_and_never_finished_falls_due_again(world: World) -> None:
     tenant_id = await world.tenant(clock_at=START + 10 * DAY)
-    (subscription,) = await world.subscribe(tenant_id, ["a"])
+    await world.subscribe(tenant_id, ["a"])
     await world.use(tenant_id, "a", START + DAY, gb="10")
     await world.deliver()
-    with pytest.raises(ZeroDivisionError):
+    world.wall += DEBOUNCE
+    async with world.db.system() as tx:
+        claim = await world.rating.live.claim(tx, 100)
+    assert tenant_id in {row.tenant_id for row in claim.rows}
+    assert not await world.live_rater.rate_once()
+    world.wall += CLAIM_LEASE
+    assert await world.live_rater.rate_once() == len(claim.rows)
+    assert [e.payload.amount_minor for e in await world.events(UsageRated, tenant_id)] == [5990]
+
+
+async def test_usage_reported_during_a_rating_is_rated_after_it(world: World) -> None:
+    tenant_id = await world.tenant(clock_at=START + 10 * DAY)
+    await world.subscribe(tenant_id, ["a"])
+    await world.use(tenant_id, "a", START + DAY, gb="10")
+    await world.deliver()
+    world.wall += DEBOUNCE
+    async with world.db.system() as tx:
+        claim = await world.rating.live.claim(tx, 100)
+    async with world.db.tenants({row.tenant_id for row in claim.rows}) as tx:
+        await world.rating.live.rate(tx, claim)
+        await world.use(tenant_id, "a", START + DAY, gb="5")
+    async with world.db.system() as tx:
+        assert not (await world.rating.live.claim(tx, 100)).rows
+    await world.use(tenant_id, "a", START + DAY, gb="1")
+    await rate_what_is_due(world)
+    assert [e.payload.amount_minor for e in await world.events(UsageRated, tenant_id)] == [5990, 6590]
+
+
+async def test_a_report_takes_a_claim_away_and_another_like_it_writes_nothing(world: World) -> None:
+    tenant_id = await world.tenant(clock_at=START + 10 * DAY)
+    await world.subscribe(tenant_id, ["a"])
+    versions = []
+    for gb in ("10", "5", "1"):
+        await world.use(tenant_id, "a", START + DAY, gb=gb)
+        await world.deliver()
         async with world.db.tenants([tenant_id]) as tx:
-            assert await world.rating.live.rate_due(tx, [(tenant_id, subscription)]) == 1
-            raise ZeroDivisionError
-    async with world.db.tenants([tenant_id]) as tx:
-        assert await world.rating.live.rate_due(tx, [(tenant_id, subscription)]) == 1
-        assert await world.rating.live.rate_due(tx, [(tenant_id, subscription)]) == 0
+            versions += await (await tx.conn.execute("SELECT xmin::text, claim_id FROM rating_due")).fetchall()
+        if gb == "10":
+            world.wall += DEBOUNCE
+            async with world.db.system() as tx:
+                claim = await world.rating.live.claim(tx, 100)
+    assert [claim_id for _, claim_id in versions] == [None, None, None]
+    assert versions[0] != versions[1] == versions[2]
+    async with world.db.tenants({row.tenant_id for row in claim.rows}) as tx:
+        await world.rating.live.rate(tx, claim)
+    world.wall += DEBOUNCE
+    assert await world.live_rater.rate_once() == 1
+    assert [e.payload.amount_minor for e in await world.events(UsageRated, tenant_id)] == [6590]
+
+
+async def test_a_period_that_only_shares_an_hour_with_usage_is_not_told_of(world: World) -> None:
+    tenant_id = await world.tenant(clock_at=START + 10 * DAY)
+    half_past = START + timedelta(minutes=30)
+    await world.subscribe(tenant_id, ["a"], start_at=half_past)
+    await world.set_clock(tenant_id, half_past + 31 * DAY)
+    await world.use(tenant_id, "a", half_past + 31 * DAY - timedelta(minutes=1), gb="10")
+    await rate_what_is_due(world)
+    assert [e.payload.period_end for e in await world.events(UsageRated, tenant_id)] == [half_past + 31 * DAY]
 
 
 async def test_usage_of_a_closed_period_leaves_its_final_rating_alone(world: World) -> None:

@@ -1,6 +1,6 @@
 """What is to be rated, and what came of it."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -45,6 +45,11 @@ class Rated(msgspec.Struct, frozen=True):
     charges: tuple[BilledCharge, ...]
     total_minor: int
 
+    @property
+    def has_usage(self) -> bool:
+        """Whether a charge counts any usage."""
+        return any(charge.kind != "recurring" and charge.quantity for charge in self.charges)
+
 
 class Unrateable(msgspec.Struct, frozen=True):
     """A period that can't be rated until someone mends what `reason` names."""
@@ -70,9 +75,19 @@ def periods_between(contract: Contract, first_at: datetime, last_at: datetime) -
     return found
 
 
+def hour_of(at: datetime) -> datetime:
+    """The start of the whole hour in UTC that an instant belongs to."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def periods_of_hours(contract: Contract, first_hour_at: datetime, last_hour_at: datetime) -> list[Period]:
+    """The periods that usage of these hours and those between may belong to; hours are named by their start."""
+    return periods_between(contract, first_hour_at, last_hour_at + _HOUR - _INSTANT)
+
+
 def periods_of_hour(contract: Contract, hour_at: datetime, before: datetime) -> list[Period]:
     """The periods, over by `before`, that usage of the hour starting at `hour_at` may belong to: two where one ends within it."""
-    return [p for p in periods_between(contract, hour_at, hour_at + _HOUR - _INSTANT) if p.end <= before]
+    return [p for p in periods_of_hours(contract, hour_at, hour_at) if p.end <= before]
 
 
 def current_period(contract: Contract, at: datetime) -> Period:

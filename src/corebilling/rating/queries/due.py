@@ -15,11 +15,13 @@ from psycopg.rows import args_row, scalar_row
 Connection = psycopg.AsyncConnection[Any]
 
 
-class DueKeysRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of DueKeys."""
+class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ClaimDue."""
 
     tenant_id: UUID
     subscription_id: UUID
+    first_hour_at: datetime
+    last_hour_at: datetime
 
 
 class NextDueRow(msgspec.Struct, frozen=True, gc=False):
@@ -29,23 +31,22 @@ class NextDueRow(msgspec.Struct, frozen=True, gc=False):
     due_at: datetime
 
 
-class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of ClaimDue."""
-
-    tenant_id: UUID
-    subscription_id: UUID
-    first_at: datetime
-    last_at: datetime
-
-
 MARK_DUE: Final = """-- rating/due.sql: MarkDue
-INSERT INTO rating_due (tenant_id, subscription_id, due_at, first_at, last_at)
-SELECT d.tenant_id, d.subscription_id, $1::timestamptz, d.first_at, d.last_at
+INSERT INTO rating_due (tenant_id, subscription_id, due_at, first_hour_at, last_hour_at)
+SELECT d.tenant_id, d.subscription_id, $1::timestamptz, d.first_hour_at, d.last_hour_at
 FROM unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
-  AS d(tenant_id, subscription_id, first_at, last_at)
+  AS d(tenant_id, subscription_id, first_hour_at, last_hour_at)
+WHERE (
+  SELECT true FROM rating_due c
+  WHERE c.tenant_id = d.tenant_id AND c.subscription_id = d.subscription_id AND c.claim_id IS NULL
+    AND c.first_hour_at <= d.first_hour_at AND c.last_hour_at >= d.last_hour_at
+) IS NULL
 ORDER BY d.tenant_id, d.subscription_id
 ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
-  first_at = least(rating_due.first_at, excluded.first_at), last_at = greatest(rating_due.last_at, excluded.last_at)
+  first_hour_at = least(rating_due.first_hour_at, excluded.first_hour_at),
+  last_hour_at = greatest(rating_due.last_hour_at, excluded.last_hour_at),
+  due_at = CASE WHEN rating_due.claim_id IS NULL THEN rating_due.due_at ELSE excluded.due_at END,
+  claim_id = NULL
 """
 
 
@@ -55,26 +56,63 @@ async def mark_due(
     due_at: datetime,
     tenant_ids: Sequence[UUID | None],
     subscription_ids: Sequence[UUID | None],
-    first_ats: Sequence[datetime | None],
-    last_ats: Sequence[datetime | None],
+    first_hour_ats: Sequence[datetime | None],
+    last_hour_ats: Sequence[datetime | None],
 ) -> None:
-    """Notes that live charges are out of date; the first report of a burst sets when, so steady usage is not put off for ever."""
+    """Notes that live charges are out of date; the first report of a burst sets when, so steady usage is not put off for ever. What is noted already is only read. That is safe because claims commit before usage is read: who sees a row unclaimed knows that the usage of its report, committed earlier, will be seen by whoever claims it."""
     _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(MARK_DUE, (due_at, list(tenant_ids), list(subscription_ids), list(first_ats), list(last_ats)))
+    await _cur.execute(
+        MARK_DUE, (due_at, list(tenant_ids), list(subscription_ids), list(first_hour_ats), list(last_hour_ats))
+    )
 
 
-DUE_KEYS: Final = """-- rating/due.sql: DueKeys
-SELECT tenant_id, subscription_id FROM rating_due
-WHERE due_at <= $1::timestamptz ORDER BY due_at LIMIT $2::int
+CLAIM_DUE: Final = """-- rating/due.sql: ClaimDue
+UPDATE rating_due r SET claim_id = $1, due_at = $2
+FROM (
+  SELECT d.tenant_id, d.subscription_id FROM rating_due d
+  WHERE d.due_at <= $3::timestamptz ORDER BY d.due_at LIMIT $4::int
+  FOR UPDATE SKIP LOCKED
+) AS held
+WHERE r.tenant_id = held.tenant_id AND r.subscription_id = held.subscription_id
+RETURNING r.tenant_id, r.subscription_id, r.first_hour_at, r.last_hour_at
 """
 
 
-async def due_keys(conn: Connection, *, now: datetime, row_limit: int) -> list[DueKeysRow]:
-    """What is due, over all tenants: only the keys, because the rows are claimed by the transaction that rates them."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(DueKeysRow))
-    await _cur.execute(DUE_KEYS, (now, row_limit))
-    _rows: list[DueKeysRow] = await _cur.fetchall()
+async def claim_due(
+    conn: Connection, *, claim_id: UUID | None, lease_until: datetime, now: datetime, row_limit: int
+) -> list[ClaimDueRow]:
+    """Claims what is due, over all tenants, in a transaction of its own. A claim that nobody finishes falls due again at the end of its lease."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ClaimDueRow))
+    await _cur.execute(CLAIM_DUE, (claim_id, lease_until, now, row_limit))
+    _rows: list[ClaimDueRow] = await _cur.fetchall()
     return _rows
+
+
+FINISH_DUE: Final = """-- rating/due.sql: FinishDue
+DELETE FROM rating_due r
+USING (
+  SELECT d.tenant_id, d.subscription_id
+  FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, subscription_id)
+  CROSS JOIN LATERAL (
+    SELECT x.tenant_id, x.subscription_id FROM rating_due x
+    WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.claim_id = $3
+    FOR UPDATE SKIP LOCKED
+  ) AS d
+) AS held
+WHERE r.tenant_id = held.tenant_id AND r.subscription_id = held.subscription_id
+"""
+
+
+async def finish_due(
+    conn: Connection,
+    *,
+    tenant_ids: Sequence[UUID | None],
+    subscription_ids: Sequence[UUID | None],
+    claim_id: UUID | None,
+) -> None:
+    """Strikes off what was rated under a claim. What was reported meanwhile is claimed no longer and stays; a row locked by that report stays too."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(FINISH_DUE, (list(tenant_ids), list(subscription_ids), claim_id))
 
 
 NEXT_DUE: Final = """-- rating/due.sql: NextDue
@@ -101,26 +139,3 @@ async def count_due(conn: Connection, *, now: datetime) -> int | None:
     await _cur.execute(COUNT_DUE, (now,))
     _row: int | None = await _cur.fetchone()
     return _row
-
-
-CLAIM_DUE: Final = """-- rating/due.sql: ClaimDue
-DELETE FROM rating_due r
-USING (
-  SELECT d.tenant_id, d.subscription_id FROM rating_due d
-  JOIN unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, subscription_id)
-    ON d.tenant_id = k.tenant_id AND d.subscription_id = k.subscription_id
-  FOR UPDATE OF d SKIP LOCKED
-) AS held
-WHERE r.tenant_id = held.tenant_id AND r.subscription_id = held.subscription_id
-RETURNING r.tenant_id, r.subscription_id, r.first_at, r.last_at
-"""
-
-
-async def claim_due(
-    conn: Connection, *, tenant_ids: Sequence[UUID | None], subscription_ids: Sequence[UUID | None]
-) -> list[ClaimDueRow]:
-    """Claims by deleting, before usage is read: what is reported from now on makes a new row. Rows another worker holds are left to it."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ClaimDueRow))
-    await _cur.execute(CLAIM_DUE, (list(tenant_ids), list(subscription_ids)))
-    _rows: list[ClaimDueRow] = await _cur.fetchall()
-    return _rows
