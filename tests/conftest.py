@@ -1,10 +1,5 @@
-"""Real servers for the tests: PostgreSQL and NATS, one of each a session, a fresh database a module.
+"""Fixtures of all tests: real servers (servers.py), a fresh database a module, a whole installation a session."""
 
-`TEST_DATABASE_URL` and `TEST_NATS_URL` point at servers that run already; otherwise the embedded ones are started
-(a container engine is not asked for: the embedded parts are the same servers and start in a second).
-"""
-
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -19,14 +14,10 @@ from corebilling.cli.local import LocalInstallation, local_installation
 from corebilling.platform.db import Database
 from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate
-from corebilling.platform.embedded import EmbeddedStack
+from servers import QUICK, running
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "sql" / "schema"
-
-QUICK = {"shared_buffers": "128MB", "max_wal_size": "1GB", "max_connections": "300"}
-"""Enough for tests; durability stays as in production, because the tests are about it."""
-
 
 APP_PASSWORD = "for tests on loopback"
 
@@ -39,12 +30,8 @@ def with_database(url: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[tuple[str, str]]:
     """The addresses of PostgreSQL (as an administrator) and of NATS."""
-    database, nats = os.environ.get("TEST_DATABASE_URL"), os.environ.get("TEST_NATS_URL")
-    if database and nats:
-        yield database, nats
-        return
-    with EmbeddedStack.temporary(settings=QUICK) as stack:
-        yield database or stack.database_url, nats or stack.nats_url
+    with running() as addresses:
+        yield addresses
 
 
 @pytest.fixture(scope="session")
