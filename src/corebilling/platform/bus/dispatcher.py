@@ -54,7 +54,7 @@ class Dispatcher:
         durable: str = "billing-consumer",
         sweep_after: timedelta = timedelta(minutes=5),
         sweep_every: timedelta = timedelta(seconds=30),
-        lease_seconds: float = 10.0,
+        lease_seconds: float = 5.0,
         retention_days: int = 14,
     ) -> None:
         self.leases = Leases(db, ttl_seconds=lease_seconds)
