@@ -15,7 +15,7 @@ class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 2000
     poll_seconds: float = 30.0
     timeout_seconds: float = 15.0
-    lease_slack_seconds: float = 30.0
+    lease_slack_seconds: float = 10.0
     base_delay_seconds: float = 10.0
     max_delay_seconds: float = 3600.0
     max_retries: int = 5
