@@ -32,7 +32,7 @@ JSON = {"Content-Type": "application/json"}
         (b'{"text":"a","repeat":' + b"9" * 10_000 + b"}", 422, "invalid_body"),
         (b'{"text":"a","else":1}', 422, "invalid_body"),
         (b"null", 422, "invalid_body"),
-        (b'{"text":"nul \\u0000"}', 422, "value_out_of_range"),
+        (b'{"text":"nul \\u0000"}', 422, "nul_character"),
     ],
 )
 async def test_a_bad_body_is_a_problem_of_the_caller(

@@ -6,7 +6,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import msgspec
 from litestar.connection import Request
 
-from corebilling.kernel.errors import FieldError, Invalid
+from corebilling.kernel.errors import FieldError, Invalid, invalid_field
 from corebilling.platform.http.decimals import check_decimals, holds_decimals
 from corebilling.platform.http.problem import Refusal
 
@@ -30,10 +30,27 @@ class JsonBody(Generic[T]):
     async def read(self, request: Request[Any, Any, Any]) -> T:
         """The body of a request sent as application/json. Raises Refusal (415, 413) and what `decode_json` and `check_decimals` raise."""
         require_content_type(request, "application/json")
-        decoded = decode_json(await request.body(), self._decoder)
+        body = await request.body()
+        decoded = decode_json(body, self._decoder)
+        if b"\\u0000" in body:
+            refuse_nul(msgspec.json.decode(body), "")
         if self._holds_decimals:
             check_decimals(decoded)
         return decoded
+
+
+def refuse_nul(value: Any, pointer: str) -> None:
+    """Raises `Invalid` for text with the NUL character, which no database column takes, at any depth and in names too."""
+    if isinstance(value, str) and "\x00" in value:
+        detail = "text must not contain the NUL character; remove it and send the request again"
+        raise invalid_field(pointer, detail, code="nul_character")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            refuse_nul(name, pointer)
+            refuse_nul(inner, f"{pointer}/{_escaped(name)}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            refuse_nul(inner, f"{pointer}/{index}")
 
 
 def decode_json(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:

@@ -13,7 +13,7 @@ from litestar.connection import Request
 from litestar.di import NamedDependency
 from litestar.params import ParameterKwarg, PathParameter, QueryParameter
 
-from corebilling.platform.http.body import JsonBody
+from corebilling.platform.http.body import JsonBody, refuse_nul
 from corebilling.platform.http.edge import Edge
 from corebilling.platform.http.exchange import exchange_of
 
@@ -41,13 +41,18 @@ class Endpoint:
             for name, p in signature.parameters.items()
             if name not in ours
         ]
+        self.pointers = {p.name: _pointer(p) for p in self.parameters}
         self.function = self._adapted(signature)
 
     def _adapted(self, signature: inspect.Signature) -> Callable[..., Awaitable[Any]]:
         handler, body, dependencies, wants_edge = self.handler, self.body, self.dependencies, self.wants_edge
         passes_request = _REQUEST in signature.parameters
+        pointers = self.pointers
 
         async def call(*, request: Request[Any, Any, Any], **arguments: Any) -> Any:
+            for name, value in arguments.items():
+                if isinstance(value, str) and "\x00" in value:
+                    refuse_nul(value, pointers[name])
             exchange = exchange_of(request)
             if passes_request:
                 arguments[_REQUEST] = request
@@ -70,6 +75,13 @@ class Endpoint:
 
 def _is_dependency(hint: Any) -> bool:
     return get_origin(hint) is Annotated and any(mark is _MARK for mark in get_args(hint)[1:])
+
+
+def _pointer(parameter: inspect.Parameter) -> str:
+    """Where problems say the parameter is: `/query/from`."""
+    marks = get_args(parameter.annotation)[1:]
+    place = next((mark for mark in marks if isinstance(mark, ParameterKwarg)), None)
+    return f"/{place.param_type.value}/{place.name or parameter.name}" if place else f"/query/{parameter.name}"
 
 
 def _marked(path: str, name: str, hint: Any) -> Any:

@@ -149,9 +149,12 @@ def handle_unexpected(request: Request[Any, Any, Any], error: Exception) -> Resp
 def _parameters(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
     fields = []
     extra: Any = error.extra
+    declared: Any = request.route_handler.opt.get("endpoint")  # a routing.Declaration; it knows names on the wire
     for item in extra if isinstance(extra, list) else []:
         place = item.get("source") or "query"
         pointer = f"/{getattr(place, 'value', place)}/{item.get('key', '')}".rstrip("/")
+        if declared is not None:
+            pointer = declared.endpoint.pointers.get(item.get("key"), pointer)
         detail = str(item.get("message", "")).replace("`", "")
         fields.append(FieldError(pointer, detail[:1].lower() + detail[1:]))
     if not fields:
