@@ -6,7 +6,9 @@
 -- corebilling_identity  looks up whom a credential belongs to
 -- corebilling_owner     owns the schema; its policy lets backfills see the rows that FORCE would hide
 --
--- The settings are read in sub-selects, once per query, so that indexes stay in use; unset, they show nothing.
+-- The settings are read in sub-selects, once per query; unset, they show nothing. The set of tenants is compared inside a
+-- CASE, which keeps it from being an index condition: beside the query's own tenant_id it made every index that starts with
+-- tenant_id look as good as the key, and was tried for each tenant of the set (docs/adr/0003).
 -- Each argument holds the privileges of that role on the table; null or nothing means neither policy nor privilege.
 -- Partitions get neither: they are reached through their parent only (corebilling_secure_partition).
 CREATE FUNCTION corebilling_secure(
@@ -15,7 +17,8 @@ CREATE FUNCTION corebilling_secure(
 DECLARE
   one_tenant constant text := '(tenant_id = (SELECT nullif(current_setting(''app.tenant_id'', true), '''')::uuid))';
   tenant_set constant text :=
-    '(tenant_id = ANY ((SELECT coalesce(nullif(current_setting(''app.tenant_ids'', true), ''''), ''{}'')::uuid[])::uuid[]))';
+    '(CASE WHEN tenant_id = ANY ((SELECT coalesce(nullif(current_setting(''app.tenant_ids'', true), ''''), ''{}'')::uuid[])::uuid[])'
+    ' THEN true ELSE false END)';
 BEGIN
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
   EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
