@@ -63,7 +63,7 @@ class Records:
 
     async def invoices(self) -> list[tuple[UUID, str, datetime, int, int]]:
         """(tenant, customer's external id, period start, total, how many journals) of every subscription's invoices."""
-        return await self.rows(  # type: ignore[return-value]
+        return await self.rows(
             """SELECT i.tenant_id, s.customer_external_id, i.period_start, i.total_minor, (
                  SELECT count(*) FROM journals j WHERE j.tenant_id = i.tenant_id AND j.document_id = i.invoice_id
                    AND j.document_type = 'invoice' AND j.journal_id = i.journal_id AND j.total_minor = i.total_minor)
