@@ -14,7 +14,7 @@ from rich.console import Console
 from corebilling.cli.bootstrap import ledger_proof, platform_key
 from corebilling.cli.demo import show
 from corebilling.cli.demo.month import bill_month
-from corebilling.cli.demo.trace import bill_trace
+from corebilling.cli.demo.trace import bill_trace, read
 from corebilling.cli.failures import told
 from corebilling.cli.local import LocalInstallation, local_installation
 from corebilling.ledger.domain.proof import ProofReport
@@ -42,6 +42,7 @@ def demo(
 ) -> None:
     """Bill a month end to end: usage over HTTP in; invoices, ledger and signed webhooks out. Exit code 1 if any figure is off."""
     console = Console(stderr=as_json, highlight=False)
+    requests = None if trace is None else read(trace)  # before anything is started for a file that can't be read
     with (
         _interruptible(),
         local_installation(environment=_ENVIRONMENT, report=lambda line: console.print(f"• {line}")) as here,
@@ -51,8 +52,8 @@ def demo(
         def proof() -> Awaitable[ProofReport]:
             return asyncio.to_thread(ledger_proof, here.app_url)
 
-        if trace is not None:
-            story = bill_trace(here.api.url, admin_key, proof, path=trace, console=console, output=output)
+        if requests is not None:
+            story = bill_trace(here.api.url, admin_key, proof, requests=requests, console=console, output=output)
         else:
             story = bill_month(
                 here.api.url, admin_key, proof, customers=customers, events=events, console=console, output=output

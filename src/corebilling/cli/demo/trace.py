@@ -37,7 +37,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> list[Request]:
-    """The trace. Raises Invalid naming the line that can't be read."""
+    """The trace, of one calendar month. Raises Invalid naming the line that can't be read."""
     with path.open(newline="", encoding="utf-8-sig") as lines:
         rows = csv.DictReader(lines)
         if missing := [c for c in COLUMNS if c not in (rows.fieldnames or [])]:
@@ -51,18 +51,17 @@ def read(path: Path) -> list[Request]:
                 raise Invalid(f"{path}, line {rows.line_num}: {error}", code="bad_trace") from error
     if not found:
         raise Invalid(f"{path}: there are no requests in it", code="bad_trace")
+    if len({(request.at.year, request.at.month) for request in found}) > 1:
+        raise Invalid(f"{path}: the trace spans more than one calendar month; split it", code="bad_trace")
     return found
 
 
 async def bill_trace(
-    url: str, admin_key: str, prove_ledger: billing.Proof, *, path: Path, console: Console, output: Path
+    url: str, admin_key: str, prove_ledger: billing.Proof, *, requests: list[Request], console: Console, output: Path
 ) -> Figures:
-    """One customer, two meters summed, graduated prices per 1,000 tokens; the month of the trace's first request."""
-    requests = read(path)
+    """One customer, two meters summed, graduated prices per 1,000 tokens; the month of the trace."""
     start = requests[0].at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = boundary(start, "UTC", "month", 1, 1)
-    if max(request.at for request in requests) >= end or min(request.at for request in requests) < start:
-        raise Invalid(f"{path}: the trace spans more than one calendar month; split it", code="bad_trace")
     figures = Figures(customers=1, events_sent=2 * len(requests))
     async with Client(url, admin_key) as admin:
         _, key = await world.create_tenant(admin, "Trace", start)
