@@ -13,6 +13,8 @@ import psycopg
 from loguru import logger
 from psycopg import AsyncConnection, sql
 
+from corebilling.platform.db.connecting import CONNECTION_OPTIONS
+
 _RECONNECT_SECONDS = 1.0
 
 
@@ -52,7 +54,7 @@ class Notifier:
         while True:
             await self._pending.wait()
             try:
-                async with await AsyncConnection.connect(self._url, autocommit=True) as conn:
+                async with await AsyncConnection.connect(self._url, **CONNECTION_OPTIONS) as conn:
                     await self._send(conn)
             except psycopg.Error as error:
                 logger.warning("notifications are paused, pollers take over: {}", error)
@@ -104,7 +106,7 @@ class Listener:
     async def _run(self) -> None:
         while True:
             try:
-                async with await AsyncConnection.connect(self._url, autocommit=True) as conn:
+                async with await AsyncConnection.connect(self._url, **CONNECTION_OPTIONS) as conn:
                     await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
                     self._woken.set()
                     async for _ in conn.notifies():

@@ -23,6 +23,7 @@ from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from corebilling.platform.db.arrays import array_literal, register_list_dumper
+from corebilling.platform.db.connecting import CONNECTION_OPTIONS
 from corebilling.platform.db.errors import translated
 from corebilling.platform.db.notify import Notifier
 
@@ -32,7 +33,6 @@ Connection = AsyncConnection[Any]
 
 _ACQUIRE_TIMEOUT_SECONDS = 10.0
 _ACQUIRE_SLICE_SECONDS = 2.0
-_CONNECT_TIMEOUT_SECONDS = 5
 _RECONNECT_SECONDS = 1.0
 """The pool doubles the wait between its attempts, up to minutes: after this long we have it begin afresh."""
 
@@ -157,11 +157,7 @@ class Database:
 
             pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
                 self.url,
-                kwargs={
-                    "autocommit": True,
-                    "application_name": self._application_name,
-                    "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
-                },
+                kwargs={**CONNECTION_OPTIONS, "application_name": self._application_name},
                 min_size=0,
                 max_size=self._pool_size,
                 configure=configure,
