@@ -1,5 +1,8 @@
 """The `corebilling` command. Each module holds commands that belong together; this one puts them on the table."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from corebilling.cli import admin, demo, dev, operate, run, schema, smoke
@@ -11,6 +14,23 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     add_completion=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("corebilling"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    wanted: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("run")(run.run)
 app.command("migrate")(schema.migrate)
 app.command("dev")(dev.dev)

@@ -28,7 +28,9 @@ dlq = typer.Typer(help="Dead letters: events that a consumer gave up.", no_args_
 ledger = typer.Typer(help="The ledger, across all tenants.", no_args_is_help=True)
 invoices = typer.Typer(help="Invoices, across all tenants.", no_args_is_help=True)
 
-console = Console(highlight=False)
+console = Console(
+    highlight=False, width=None if sys.stdout.isatty() else 200
+)  # a file or a pipe has no width of its own
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
