@@ -15,7 +15,7 @@ from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 from corebilling.rating import store
 from corebilling.rating.domain.rating import Rated, RatingOrder, hour_of, periods_of_hours
-from corebilling.rating.ports import Contracts, Usage
+from corebilling.rating.ports import Clocks, Contracts, Usage
 from corebilling.rating.queries import due as queries
 from corebilling.rating.rater import Rater
 
@@ -37,9 +37,17 @@ class LiveRating:
     """Notes what usage touches, and after the debounce rates it from the stored usage."""
 
     def __init__(
-        self, *, clock: Clock, contracts: Contracts, usage: Usage, rater: Rater, debounce_seconds: float
+        self,
+        *,
+        clock: Clock,
+        clocks: Clocks,
+        contracts: Contracts,
+        usage: Usage,
+        rater: Rater,
+        debounce_seconds: float,
     ) -> None:
         self._clock = clock
+        self._clocks = clocks
         self._contracts = contracts
         self._usage = usage
         self._rater = rater
@@ -74,23 +82,23 @@ class LiveRating:
         return Claim(claim_id, rows)
 
     async def rate(self, tx: Tx, claim: Claim) -> None:
-        """Rate the open periods of what was claimed, tell of totals that moved, and strike it off.
+        """Rate the periods of what was claimed that still run, tell of totals that moved, and strike it off.
 
         The claim is committed before usage is read here: usage of which a report came later is either read or due anew.
         """
         claimed = claim.rows
-        epochs = await self._usage.current_epochs(tx, {row.tenant_id for row in claimed})
+        tenant_ids = {row.tenant_id for row in claimed}
+        now, epochs = await self._clocks.now(tx, tenant_ids), await self._usage.current_epochs(tx, tenant_ids)
         contracts = await self._contracts.contracts(tx, [(row.tenant_id, row.subscription_id) for row in claimed])
         orders = [
             RatingOrder(row.tenant_id, row.subscription_id, period, epochs[row.tenant_id])
             for row in claimed
             if (contract := contracts.get((row.tenant_id, row.subscription_id))) is not None
             for period in periods_of_hours(contract, row.first_hour_at, row.last_hour_at)
+            if period.end > now[row.tenant_id]  # what is over is final, or will be before long: closing rates it anyway
         ]
-        final = await store.final_periods(tx, [(*order.key, order.period.start) for order in orders])
-        still_open = [order for order in orders if (*order.key, order.period.start) not in final]
-        if still_open:
-            results = await self._rater.rate(tx, still_open, contracts)
+        if orders:
+            results = await self._rater.rate(tx, orders, contracts)
             await self._save(tx, [item for item in results if isinstance(item, Rated)])
         await queries.finish_due(
             tx.conn,

@@ -56,7 +56,12 @@ class RatingService(PriceChecks):
         self._rater = Rater(plans=plans, usage=usage)
         self.closing = Closing(clock=clock, contracts=contracts, rater=self._rater)
         self.live = LiveRating(
-            clock=clock, contracts=contracts, usage=usage, rater=self._rater, debounce_seconds=debounce_seconds
+            clock=clock,
+            clocks=clocks,
+            contracts=contracts,
+            usage=usage,
+            rater=self._rater,
+            debounce_seconds=debounce_seconds,
         )
 
     async def quote(self, tx: Tx, tenant_id: UUID, request: QuoteRequest) -> QuoteOut:

@@ -116,7 +116,7 @@ async def test_a_period_that_only_shares_an_hour_with_usage_is_not_told_of(world
     tenant_id = await world.tenant(clock_at=START + 10 * DAY)
     half_past = START + timedelta(minutes=30)
     await world.subscribe(tenant_id, ["a"], start_at=half_past)
-    await world.set_clock(tenant_id, half_past + 31 * DAY)
+    await world.set_clock(tenant_id, half_past + 31 * DAY - timedelta(seconds=30))
     await world.use(tenant_id, "a", half_past + 31 * DAY - timedelta(minutes=1), gb="10")
     await rate_what_is_due(world)
     assert [e.payload.period_end for e in await world.events(UsageRated, tenant_id)] == [half_past + 31 * DAY]
@@ -135,6 +135,16 @@ async def test_usage_of_a_closed_period_leaves_its_final_rating_alone(world: Wor
     async with world.db.tenant(tenant_id) as tx:
         rows = await (await tx.conn.execute("SELECT state, total_minor FROM ratings")).fetchall()
     assert rows == [("final", 5990)]
+
+
+async def test_a_period_that_is_over_is_left_to_its_closing(world: World) -> None:
+    tenant_id = await world.tenant(clock_at=START + 10 * DAY)
+    await world.subscribe(tenant_id, ["a"])
+    await world.use(tenant_id, "a", START + DAY, gb="10")
+    await world.set_clock(tenant_id, FEBRUARY)
+    await rate_what_is_due(world)
+    assert await world.events(UsageRated, tenant_id) == []
+    assert await world.live_rater.backlog() == 0
 
 
 async def test_a_live_rating_gives_way_to_the_final_one(world: World) -> None:
