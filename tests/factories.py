@@ -1,6 +1,6 @@
 """Tenants and all that billing needs, made over HTTP as a customer of the product would make it."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -126,6 +126,10 @@ async def new_key(platform: Api, tenant_id: str, *scopes: str) -> str:
     secret = (await platform.post(f"/v1/tenants/{tenant_id}/api-keys", body))["secret"]
     assert isinstance(secret, str)
     return secret
+
+
+NewSeller = Callable[..., Awaitable[Seller]]
+"""Makes sandbox tenants: `await new_tenant("Acme", clock_at)`."""
 
 
 async def new_seller(

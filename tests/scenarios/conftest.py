@@ -1,15 +1,13 @@
 """Each story has a platform to make its tenants with, and a receiver for what the product tells the world."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from corebilling.cli.local import LocalInstallation
-from factories import Api, Seller, new_seller
-
-NewSeller = Callable[..., Awaitable[Seller]]
+from factories import Api, NewSeller, Seller, new_seller
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from conftest import NewSeller
-from factories import event, metered, per_unit, recurring
+from factories import NewSeller, event, metered, per_unit, recurring
 
 
 async def test_its_last_period_is_billed_and_none_after_it(new_tenant: NewSeller) -> None:

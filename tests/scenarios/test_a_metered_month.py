@@ -11,8 +11,7 @@ Users          7 different ones at 1.25                                         
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from conftest import NewSeller
-from factories import Seller, event, graduated, hours, metered, per_unit, recurring, spread
+from factories import NewSeller, Seller, event, graduated, hours, metered, per_unit, recurring, spread
 
 JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from conftest import NewSeller
-from factories import recurring
+from factories import NewSeller, recurring
 
 PARIS = ZoneInfo("Europe/Paris")
 

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from conftest import NewSeller
-from factories import event, hours, metered, per_unit, recurring
+from factories import NewSeller, event, hours, metered, per_unit, recurring
 
 JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 

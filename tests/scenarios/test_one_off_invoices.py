@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from conftest import NewSeller
-from factories import Seller
+from factories import NewSeller, Seller
 
 MAY = datetime(2026, 5, 4, 9, tzinfo=UTC)
 

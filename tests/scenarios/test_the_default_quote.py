@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from conftest import NewSeller
+from factories import NewSeller
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -3,8 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from conftest import NewSeller
-from factories import Seller, event, hours, metered, per_unit
+from factories import NewSeller, Seller, event, hours, metered, per_unit
 
 JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 

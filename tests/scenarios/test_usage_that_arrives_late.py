@@ -6,8 +6,7 @@
 
 from datetime import UTC, datetime
 
-from conftest import NewSeller
-from factories import event, graduated, metered
+from factories import NewSeller, event, graduated, metered
 
 
 async def test_it_lands_on_the_next_invoice_as_a_line_that_names_its_period(new_tenant: NewSeller) -> None:
@@ -36,7 +35,7 @@ async def test_it_lands_on_the_next_invoice_as_a_line_that_names_its_period(new_
     assert february["total_minor"] == 4000
 
     told = (await seller.api.get(f"/v1/invoices/{february['id']}/explain"))["lines"][1]
-    assert (told["exact_amount"], told["already_billed_minor"], told["amount_minor"]) == ("110.00", 8000, 3000)
+    assert (told["exact_amount"], told["already_billed_minor"], told["amount_minor"]) == ("110", 8000, 3000)
 
     await seller.advance(datetime(2026, 4, 2, tzinfo=UTC))
     march = (await seller.invoices())[2]

@@ -9,8 +9,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from conftest import NewSeller
-from factories import PATIENCE_SECONDS, recurring
+from factories import PATIENCE_SECONDS, NewSeller, recurring
 
 
 class Inbox:

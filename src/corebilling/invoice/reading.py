@@ -17,7 +17,8 @@ from corebilling.invoice.schemas import (
     LineOut,
     StepOut,
 )
-from corebilling.kernel.charge import Derivation
+from corebilling.kernel.charge import Derivation, DerivationStep
+from corebilling.kernel.decimals import plain
 
 _derivation = msgspec.json.Decoder(Derivation)
 _buyer = msgspec.json.Decoder(Buyer)
@@ -63,7 +64,7 @@ def detail(invoice: Invoice, state: InvoiceState, lines: list[InvoiceLine]) -> I
                 line_no=line.line_no,
                 kind=msgspec.convert(line.kind, LineKind),
                 description=line.description,
-                quantity=line.quantity,
+                quantity=plain(line.quantity),
                 unit=line.unit,
                 amount_minor=line.amount_minor,
                 period_start=line.period_start,
@@ -116,13 +117,10 @@ def _explained(invoice: Invoice, line: InvoiceLine) -> LineExplanation:
         kind=msgspec.convert(line.kind, LineKind),
         amount_minor=line.amount_minor,
         model=how.model,
-        quantity=how.quantity,
+        quantity=plain(how.quantity),
         unit=line.unit,
-        steps=[
-            StepOut(step.label, step.quantity, step.unit_amount, step.flat_amount, step.amount, calculation(step))
-            for step in how.steps
-        ],
-        exact_amount=how.amount,
+        steps=[_step(step) for step in how.steps],
+        exact_amount=plain(how.amount),
         already_billed_minor=how.already_billed_minor,
         rounding=rounding(how.amount, how.already_billed_minor, line.amount_minor, invoice.currency),
         price_id=line.price_id,
@@ -148,3 +146,14 @@ def _usage_path(invoice: Invoice, line: InvoiceLine) -> str | None:
 
 def _instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _step(step: DerivationStep) -> StepOut:
+    return StepOut(
+        step.label,
+        plain(step.quantity),
+        plain(step.unit_amount),
+        plain(step.flat_amount),
+        plain(step.amount),
+        calculation(step),
+    )

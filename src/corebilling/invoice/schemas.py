@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from corebilling.invoice.domain.document import LineKind
 from corebilling.invoice.domain.states import Status
+from corebilling.kernel.decimals import DecimalText
 
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Unit = Annotated[str, Meta(min_length=1, max_length=40)]
@@ -69,7 +70,7 @@ class LineOut(msgspec.Struct, frozen=True):
     line_no: int
     kind: LineKind
     description: str
-    quantity: Decimal
+    quantity: DecimalText
     unit: str | None
     amount_minor: int
     period_start: datetime | None
@@ -91,10 +92,10 @@ class StepOut(msgspec.Struct, frozen=True):
     """`quantity` x `unit_amount` + `flat_amount` = `amount`, in major units, exact; `calculation` says it in words."""
 
     label: str
-    quantity: Decimal
-    unit_amount: Decimal
-    flat_amount: Decimal
-    amount: Decimal
+    quantity: DecimalText
+    unit_amount: DecimalText
+    flat_amount: DecimalText
+    amount: DecimalText
     calculation: str
 
 
@@ -109,10 +110,10 @@ class LineExplanation(msgspec.Struct, frozen=True):
     kind: LineKind
     amount_minor: int
     model: str
-    quantity: Decimal
+    quantity: DecimalText
     unit: str | None
     steps: list[StepOut]
-    exact_amount: Decimal
+    exact_amount: DecimalText
     already_billed_minor: int
     rounding: str
     price_id: UUID | None

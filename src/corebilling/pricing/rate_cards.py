@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import Conflict, FieldError, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.plan import RateCard, RateCardRule
@@ -153,19 +154,28 @@ class RateCards:
         rules = await queries.get_rules(tx.conn, tenant_id=tenant_id, rate_card_ids=[row.rate_card_id for row in rows])
         by_card: dict[UUID, list[RuleOut]] = {row.rate_card_id: [] for row in rows}
         for rule in rules:
-            by_card[rule.rate_card_id].append(
-                RuleOut(rule.metric, rule.range_start, rule.range_end, rule.base_amount, rule.unit_amount, rule.unit)
-            )
+            by_card[rule.rate_card_id].append(_rule_out(rule))
         return [
             RateCardOut(
                 id=row.rate_card_id,
                 code=row.code,
                 name=row.name,
                 currency=row.currency,
-                order_amount=row.order_amount,
+                order_amount=plain(row.order_amount),
                 default=row.is_default,
                 rules=by_card[row.rate_card_id],
                 created_at=row.created_at,
             )
             for row in rows
         ]
+
+
+def _rule_out(rule: models.RateCardRule) -> RuleOut:
+    return RuleOut(
+        metric=rule.metric,
+        range_start=plain(rule.range_start),
+        range_end=None if rule.range_end is None else plain(rule.range_end),
+        base_amount=plain(rule.base_amount),
+        unit_amount=plain(rule.unit_amount),
+        unit=rule.unit,
+    )

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from corebilling.kernel.decimals import DecimalText
 from corebilling.kernel.period import Interval
 from corebilling.pricing.domain.pricelist import PriceKind
 
@@ -93,10 +94,10 @@ class RuleOut(msgspec.Struct, frozen=True):
     """A rule of a rate card."""
 
     metric: str
-    range_start: Decimal
-    range_end: Decimal | None
-    base_amount: Decimal
-    unit_amount: Decimal
+    range_start: DecimalText
+    range_end: DecimalText | None
+    base_amount: DecimalText
+    unit_amount: DecimalText
     unit: str | None
 
 
@@ -107,7 +108,7 @@ class RateCardOut(msgspec.Struct, frozen=True):
     code: str
     name: str
     currency: str
-    order_amount: Decimal
+    order_amount: DecimalText
     default: bool
     rules: list[RuleOut]
     created_at: datetime

@@ -9,9 +9,10 @@ from uuid import UUID
 import msgspec
 
 from corebilling.kernel.charge import BilledCharge, DerivationStep
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import FieldError, Invalid
 from corebilling.kernel.plan import RateCard
-from corebilling.rating.domain.amounts import money_text, plain
+from corebilling.rating.domain.amounts import money_text
 from corebilling.rating.domain.engine import formula
 from corebilling.rating.domain.rate_card import Quote
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import Conflict, DomainError, Invalid, NotFound
 from corebilling.kernel.money import exponent, to_minor
 from corebilling.platform.db import Tx
@@ -14,7 +15,7 @@ from corebilling.rating import metrics, store
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.closing import Closing
 from corebilling.rating.domain import rate_card
-from corebilling.rating.domain.amounts import faults, plain
+from corebilling.rating.domain.amounts import faults
 from corebilling.rating.domain.engine import ENGINE_VERSION, rate
 from corebilling.rating.domain.price import parse
 from corebilling.rating.domain.rating import NOTHING_BILLED, RatingOrder, Unrateable, current_period

@@ -15,7 +15,6 @@ from corebilling.platform.health import Check, Health
 from corebilling.platform.metrics import metrics_server
 from corebilling.platform.queries import releases
 
-
 _NATS_PORT = 4222
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import NotFound
 from corebilling.kernel.usage import LateWindow, UsageWindow
 from corebilling.platform.db import Tx
@@ -156,11 +157,11 @@ class Reading(Meters):
 
 def _total(start_at: datetime, quantity: Decimal, asked: TotalsQuestion) -> UsageTotalOut:
     end_at = asked.end if asked.window == "total" else boundary_after(start_at, asked.window)
-    return UsageTotalOut(max(start_at, asked.start), min(end_at, asked.end), quantity)
+    return UsageTotalOut(max(start_at, asked.start), min(end_at, asked.end), plain(quantity))
 
 
 def _event(subscription_id: UUID, row: queries.ListEventsRow) -> UsageEventOut:
     properties = msgspec.Raw((row.properties or "null").encode())
     return UsageEventOut(
-        row.event_id, row.source, subscription_id, row.meter, row.ts, row.received_at, row.quantity, properties
+        row.event_id, row.source, subscription_id, row.meter, row.ts, row.received_at, plain(row.quantity), properties
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from corebilling.kernel.decimals import DecimalText
 from corebilling.usage.domain.event import ABSENT, Instant, ItemResult, Name
 from corebilling.usage.domain.meter import Aggregation
 from corebilling.usage.domain.windows import Window
@@ -82,7 +83,7 @@ class UsageEventOut(msgspec.Struct, frozen=True):
     meter: str
     timestamp: datetime
     received_at: datetime
-    quantity: Decimal
+    quantity: DecimalText
     properties: msgspec.Raw
 
 
@@ -102,7 +103,7 @@ class UsageTotalOut(msgspec.Struct, frozen=True):
 
     start: datetime
     end: datetime
-    quantity: Decimal
+    quantity: DecimalText
 
 
 class UsageTotals(msgspec.Struct, frozen=True):

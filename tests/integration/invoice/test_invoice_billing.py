@@ -101,7 +101,7 @@ async def test_an_invoice_explains_itself_down_to_the_usage(books: Books, db: Da
     fee, usage = told.lines
     assert fee.usage_events is None
     assert [step.calculation for step in usage.steps] == ["1000 x 0.02 = 20", "1500 x 0.015 + 5 = 27.5"]
-    assert sum(step.amount for step in usage.steps) == usage.exact_amount == Decimal("47.5")
+    assert sum(Decimal(step.amount) for step in usage.steps) == Decimal(usage.exact_amount) == Decimal("47.5")
     assert usage.rounding == "47.5, rounded once, half away from zero, is 47.50 EUR"
     assert usage.usage_events == (
         f"/v1/usage/events?subscription_id={invoice.subscription_id}&meter=api_calls"

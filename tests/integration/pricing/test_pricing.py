@@ -143,7 +143,7 @@ async def test_a_new_default_takes_the_place_of_the_old_one(parties: Parties, db
         assert (await parties.pricing.default_rate_card(tx, tenant_id)).rate_card_id == made.id
         found = await parties.pricing.find_rate_cards(tx, tenant_id, after=None, limit=10)
     assert [(each.code, each.default) for each in found] == [("parcels", True), ("aside", False), ("default", False)]
-    assert made.rules[0].unit_amount == Decimal("1.50")
+    assert made.rules[0].unit_amount == "1.5"
 
 
 async def test_of_two_defaults_at_once_one_wins_and_the_other_is_told(parties: Parties, db: Database) -> None:

@@ -196,7 +196,7 @@ async def test_usage_is_added_up_and_listed_for_people(scene: Scene, client: htt
         "window": "hour",
     }
     totals = (await client.get("/v1/usage", params=asked)).json()
-    assert [row["quantity"] for row in totals["data"]] == ["9.0", "4.5"]
+    assert [row["quantity"] for row in totals["data"]] == ["9", "4.5"]
     assert (await client.get("/v1/usage", params={**asked, "window": "total"})).json()["data"][0]["quantity"] == "13.5"
     crooked = await client.get("/v1/usage", params={**asked, "to": (hour + timedelta(minutes=1)).isoformat()})
     assert crooked.status_code == 422

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corebilling.invoice.domain.document import one_off_line
-from corebilling.invoice.domain.explain import addition, calculation, plain, rounding
+from corebilling.invoice.domain.explain import addition, calculation, rounding
 from corebilling.invoice.domain.issue import issue, numbers, wanted
 from corebilling.kernel.charge import DerivationStep
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import Invalid
 
 ONE, TWO = UUID(int=1), UUID(int=2)

@@ -3,13 +3,8 @@
 from decimal import Decimal
 
 from corebilling.kernel.charge import DerivationStep
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.money import from_minor
-
-
-def plain(value: Decimal) -> str:
-    """A decimal without exponent and without trailing zeros after the point."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def calculation(step: DerivationStep) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import typst
 
-from corebilling.invoice.domain.explain import plain
 from corebilling.invoice.queries.models import Invoice, InvoiceLine, InvoiceState
 from corebilling.invoice.reading import buyer, derivation, seller
 from corebilling.kernel.charge import Derivation, DerivationStep
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.money import exponent, from_minor
 from corebilling.kernel.period import zone
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import FieldError
 from corebilling.kernel.money import exponent
 
@@ -30,12 +31,6 @@ def decimals(value: Decimal) -> int:
         return 0
     zeros = next(count for count, digit in enumerate(reversed(digits)) if digit)
     return max(0, -places - zeros)
-
-
-def plain(value: Decimal) -> str:
-    """Digits without an exponent and without zeros that say nothing: `25.5`, `1000`, `0.0000004`."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def money_text(amount: Decimal, currency: str) -> str:

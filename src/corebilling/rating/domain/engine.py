@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from corebilling.kernel.charge import Derivation
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import invalid_field
 from corebilling.kernel.money import EXACT, to_minor
-from corebilling.rating.domain.amounts import plain
 from corebilling.rating.domain.price import Price
 
 ENGINE_VERSION = "1"

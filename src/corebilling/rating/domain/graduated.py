@@ -7,9 +7,10 @@ from typing import ClassVar
 import msgspec
 
 from corebilling.kernel.charge import DerivationStep
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import FieldError
 from corebilling.kernel.money import EXACT
-from corebilling.rating.domain.amounts import ZERO, faults, plain
+from corebilling.rating.domain.amounts import ZERO, faults
 
 MAX_TIERS = 100
 

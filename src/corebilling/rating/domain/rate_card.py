@@ -6,10 +6,11 @@ from functools import lru_cache
 
 import msgspec
 
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import FieldError, Invalid
 from corebilling.kernel.money import EXACT, exponent, to_minor
 from corebilling.kernel.plan import RateCard
-from corebilling.rating.domain.amounts import ZERO, faults, money_text, plain
+from corebilling.rating.domain.amounts import ZERO, faults, money_text
 
 COMMON_METRICS = ("weight", "distance", "volume", "item_count")
 """What an order may always state, also when the card has no rule for it."""

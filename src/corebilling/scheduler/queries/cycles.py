@@ -128,11 +128,16 @@ CLAIM_DUE: Final = """-- scheduler/cycles.sql: ClaimDue
 SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end,
   s.anchor_at::timestamptz AS anchor_at, s.time_zone::text AS time_zone, s.interval_unit::text AS interval_unit,
   s.interval_count::int AS interval_count, s.ends_at
-FROM billing_cycles c
-JOIN billing_schedules s ON s.tenant_id = c.tenant_id AND s.subscription_id = c.subscription_id
-WHERE c.state = 'open' AND c.due_at <= $1::timestamptz AND c.tenant_id <> ALL ($2::uuid[])
-ORDER BY c.due_at LIMIT $3::int
-FOR UPDATE OF c SKIP LOCKED
+FROM (
+  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end FROM billing_cycles d
+  WHERE d.state = 'open' AND d.due_at <= $1::timestamptz AND d.tenant_id <> ALL ($2::uuid[])
+  ORDER BY d.due_at LIMIT $3::int
+  FOR UPDATE SKIP LOCKED
+) AS c
+CROSS JOIN LATERAL (
+  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.ends_at FROM billing_schedules x
+  WHERE x.tenant_id = c.tenant_id AND x.subscription_id = c.subscription_id OFFSET 0
+) AS s
 """
 
 
@@ -151,17 +156,24 @@ SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_star
   s.anchor_at::timestamptz AS anchor_at, s.time_zone::text AS time_zone, s.interval_unit::text AS interval_unit,
   s.interval_count::int AS interval_count, s.ends_at
 FROM unnest($1::uuid[], $2::timestamptz[]) AS k(tenant_id, now_at)
-JOIN billing_cycles c ON c.tenant_id = k.tenant_id AND c.due_at <= k.now_at AND c.state = 'open'
-JOIN billing_schedules s ON s.tenant_id = c.tenant_id AND s.subscription_id = c.subscription_id
-ORDER BY c.due_at LIMIT $3::int
-FOR UPDATE OF c SKIP LOCKED
+CROSS JOIN LATERAL (
+  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end FROM billing_cycles d
+  WHERE d.tenant_id = k.tenant_id AND d.due_at <= k.now_at AND d.state = 'open'
+  ORDER BY d.due_at LIMIT $3::int
+  FOR UPDATE SKIP LOCKED
+) AS c
+CROSS JOIN LATERAL (
+  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.ends_at FROM billing_schedules x
+  WHERE x.tenant_id = c.tenant_id AND x.subscription_id = c.subscription_id OFFSET 0
+) AS s
+LIMIT $3::int
 """
 
 
 async def claim_due_by_clock(
     conn: Connection, *, clocked_ids: Sequence[UUID | None], clocks: Sequence[datetime | None], row_limit: int
 ) -> list[ClaimDueByClockRow]:
-    """Claims what is due on the clocks of sandboxes; only their own rows are looked at, however far ahead a clock is."""
+    """Claims what is due on the clocks of sandboxes; only their own rows are looked at, however far ahead a clock is. Each clock's rows are read in the order of the index until the batch is full: sorted together, all that is due would be read for each batch."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ClaimDueByClockRow))
     await _cur.execute(CLAIM_DUE_BY_CLOCK, (list(clocked_ids), list(clocks), row_limit))
     _rows: list[ClaimDueByClockRow] = await _cur.fetchall()
