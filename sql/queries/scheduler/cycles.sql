@@ -25,22 +25,35 @@ WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.
 SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end,
   s.anchor_at::timestamptz AS anchor_at, s.time_zone::text AS time_zone, s.interval_unit::text AS interval_unit,
   s.interval_count::int AS interval_count, s.ends_at
-FROM billing_cycles c
-JOIN billing_schedules s ON s.tenant_id = c.tenant_id AND s.subscription_id = c.subscription_id
-WHERE c.state = 'open' AND c.due_at <= @now::timestamptz AND c.tenant_id <> ALL (@clocked_ids::uuid[])
-ORDER BY c.due_at LIMIT @row_limit::int
-FOR UPDATE OF c SKIP LOCKED;
+FROM (
+  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end FROM billing_cycles d
+  WHERE d.state = 'open' AND d.due_at <= @now::timestamptz AND d.tenant_id <> ALL (@clocked_ids::uuid[])
+  ORDER BY d.due_at LIMIT @row_limit::int
+  FOR UPDATE SKIP LOCKED
+) AS c
+CROSS JOIN LATERAL (
+  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.ends_at FROM billing_schedules x
+  WHERE x.tenant_id = c.tenant_id AND x.subscription_id = c.subscription_id OFFSET 0
+) AS s;
 
 -- name: ClaimDueByClock :many
 -- Claims what is due on the clocks of sandboxes; only their own rows are looked at, however far ahead a clock is.
+-- Each clock's rows are read in the order of the index until the batch is full: sorted together, all that is due would be read for each batch.
 SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end,
   s.anchor_at::timestamptz AS anchor_at, s.time_zone::text AS time_zone, s.interval_unit::text AS interval_unit,
   s.interval_count::int AS interval_count, s.ends_at
 FROM unnest(@clocked_ids::uuid[], @clocks::timestamptz[]) AS k(tenant_id, now_at)
-JOIN billing_cycles c ON c.tenant_id = k.tenant_id AND c.due_at <= k.now_at AND c.state = 'open'
-JOIN billing_schedules s ON s.tenant_id = c.tenant_id AND s.subscription_id = c.subscription_id
-ORDER BY c.due_at LIMIT @row_limit::int
-FOR UPDATE OF c SKIP LOCKED;
+CROSS JOIN LATERAL (
+  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end FROM billing_cycles d
+  WHERE d.tenant_id = k.tenant_id AND d.due_at <= k.now_at AND d.state = 'open'
+  ORDER BY d.due_at LIMIT @row_limit::int
+  FOR UPDATE SKIP LOCKED
+) AS c
+CROSS JOIN LATERAL (
+  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.ends_at FROM billing_schedules x
+  WHERE x.tenant_id = c.tenant_id AND x.subscription_id = c.subscription_id OFFSET 0
+) AS s
+LIMIT @row_limit::int;
 
 -- name: CloseCycles :exec
 -- Closes claimed periods with the epoch that was sealed for them; who holds their locks knows that they are open.
