@@ -65,15 +65,28 @@ FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[]) AS k(tenant_id, subs
 JOIN subscriptions AS s ON s.tenant_id = k.tenant_id AND s.subscription_id = k.subscription_id;
 
 -- name: Attribute :many
--- Hot path of ingest: every subscription that a batch of usage may belong to, by any of its names, each name through its own index.
-SELECT subscription_id, external_id, customer_id, customer_external_id, starts_at, ends_at
-FROM subscriptions WHERE tenant_id = @tenant_id AND subscription_id = ANY(@subscription_ids::uuid[])
-UNION
-SELECT subscription_id, external_id, customer_id, customer_external_id, starts_at, ends_at
-FROM subscriptions WHERE tenant_id = @tenant_id AND external_id = ANY(@external_ids::text[])
-UNION
-SELECT subscription_id, external_id, customer_id, customer_external_id, starts_at, ends_at
-FROM subscriptions WHERE tenant_id = @tenant_id AND customer_id = ANY(@customer_ids::uuid[])
-UNION
-SELECT subscription_id, external_id, customer_id, customer_external_id, starts_at, ends_at
-FROM subscriptions WHERE tenant_id = @tenant_id AND customer_external_id = ANY(@customer_external_ids::text[]);
+-- Hot path of ingest: every subscription that a batch of usage may belong to, by any of its names, so some come more than once.
+-- Each name is looked up through its own index: as `= ANY` young statistics made it a comparison of all rows with all names.
+SELECT s.* FROM unnest(@subscription_ids::uuid[]) AS n(name)
+CROSS JOIN LATERAL (
+  SELECT x.subscription_id, x.external_id, x.customer_id, x.customer_external_id, x.starts_at, x.ends_at
+  FROM subscriptions x WHERE x.tenant_id = @tenant_id AND x.subscription_id = n.name OFFSET 0
+) AS s
+UNION ALL
+SELECT s.* FROM unnest(@external_ids::text[]) AS n(name)
+CROSS JOIN LATERAL (
+  SELECT x.subscription_id, x.external_id, x.customer_id, x.customer_external_id, x.starts_at, x.ends_at
+  FROM subscriptions x WHERE x.tenant_id = @tenant_id AND x.external_id = n.name OFFSET 0
+) AS s
+UNION ALL
+SELECT s.* FROM unnest(@customer_ids::uuid[]) AS n(name)
+CROSS JOIN LATERAL (
+  SELECT x.subscription_id, x.external_id, x.customer_id, x.customer_external_id, x.starts_at, x.ends_at
+  FROM subscriptions x WHERE x.tenant_id = @tenant_id AND x.customer_id = n.name OFFSET 0
+) AS s
+UNION ALL
+SELECT s.* FROM unnest(@customer_external_ids::text[]) AS n(name)
+CROSS JOIN LATERAL (
+  SELECT x.subscription_id, x.external_id, x.customer_id, x.customer_external_id, x.starts_at, x.ends_at
+  FROM subscriptions x WHERE x.tenant_id = @tenant_id AND x.customer_external_id = n.name OFFSET 0
+) AS s;

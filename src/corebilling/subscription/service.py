@@ -210,7 +210,7 @@ class SubscriptionService:
                 row.starts_at,
                 row.ends_at,
             )
-            for row in rows
+            for row in {row.subscription_id: row for row in rows}.values()
         ]
 
 

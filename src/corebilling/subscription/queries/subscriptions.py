@@ -238,40 +238,46 @@ async def get_contracts(
 
 
 ATTRIBUTE: Final = """-- subscription/subscriptions.sql: Attribute
-SELECT subscription_id, external_id, customer_id, customer_external_id, starts_at, ends_at
-FROM subscriptions WHERE tenant_id = $1 AND subscription_id = ANY($2::uuid[])
-UNION
-SELECT subscription_id, external_id, customer_id, customer_external_id, starts_at, ends_at
-FROM subscriptions WHERE tenant_id = $1 AND external_id = ANY($3::text[])
-UNION
-SELECT subscription_id, external_id, customer_id, customer_external_id, starts_at, ends_at
-FROM subscriptions WHERE tenant_id = $1 AND customer_id = ANY($4::uuid[])
-UNION
-SELECT subscription_id, external_id, customer_id, customer_external_id, starts_at, ends_at
-FROM subscriptions WHERE tenant_id = $1 AND customer_external_id = ANY($5::text[])
+SELECT s.subscription_id, s.external_id, s.customer_id, s.customer_external_id, s.starts_at, s.ends_at FROM unnest($1::uuid[]) AS n(name)
+CROSS JOIN LATERAL (
+  SELECT x.subscription_id, x.external_id, x.customer_id, x.customer_external_id, x.starts_at, x.ends_at
+  FROM subscriptions x WHERE x.tenant_id = $2 AND x.subscription_id = n.name OFFSET 0
+) AS s
+UNION ALL
+SELECT s.subscription_id, s.external_id, s.customer_id, s.customer_external_id, s.starts_at, s.ends_at FROM unnest($3::text[]) AS n(name)
+CROSS JOIN LATERAL (
+  SELECT x.subscription_id, x.external_id, x.customer_id, x.customer_external_id, x.starts_at, x.ends_at
+  FROM subscriptions x WHERE x.tenant_id = $2 AND x.external_id = n.name OFFSET 0
+) AS s
+UNION ALL
+SELECT s.subscription_id, s.external_id, s.customer_id, s.customer_external_id, s.starts_at, s.ends_at FROM unnest($4::uuid[]) AS n(name)
+CROSS JOIN LATERAL (
+  SELECT x.subscription_id, x.external_id, x.customer_id, x.customer_external_id, x.starts_at, x.ends_at
+  FROM subscriptions x WHERE x.tenant_id = $2 AND x.customer_id = n.name OFFSET 0
+) AS s
+UNION ALL
+SELECT s.subscription_id, s.external_id, s.customer_id, s.customer_external_id, s.starts_at, s.ends_at FROM unnest($5::text[]) AS n(name)
+CROSS JOIN LATERAL (
+  SELECT x.subscription_id, x.external_id, x.customer_id, x.customer_external_id, x.starts_at, x.ends_at
+  FROM subscriptions x WHERE x.tenant_id = $2 AND x.customer_external_id = n.name OFFSET 0
+) AS s
 """
 
 
 async def attribute(
     conn: Connection,
     *,
-    tenant_id: UUID | None,
-    subscription_ids: Sequence[UUID | None] | None,
-    external_ids: Sequence[str | None] | None,
-    customer_ids: Sequence[UUID | None] | None,
-    customer_external_ids: Sequence[str | None] | None,
+    subscription_ids: Sequence[UUID | None],
+    tenant_id: UUID,
+    external_ids: Sequence[str | None],
+    customer_ids: Sequence[UUID | None],
+    customer_external_ids: Sequence[str | None],
 ) -> list[AttributeRow]:
-    """Hot path of ingest: every subscription that a batch of usage may belong to, by any of its names, each name through its own index."""
+    """Hot path of ingest: every subscription that a batch of usage may belong to, by any of its names, so some come more than once. Each name is looked up through its own index: as `= ANY` young statistics made it a comparison of all rows with all names."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(AttributeRow))
     await _cur.execute(
         ATTRIBUTE,
-        (
-            tenant_id,
-            None if subscription_ids is None else list(subscription_ids),
-            None if external_ids is None else list(external_ids),
-            None if customer_ids is None else list(customer_ids),
-            None if customer_external_ids is None else list(customer_external_ids),
-        ),
+        (list(subscription_ids), tenant_id, list(external_ids), list(customer_ids), list(customer_external_ids)),
     )
     _rows: list[AttributeRow] = await _cur.fetchall()
     return _rows
