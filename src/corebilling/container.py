@@ -90,7 +90,10 @@ class Container(containers.DeclarativeContainer):
 
     # --- platform
     database = providers.Singleton(_database, settings)
-    bus = providers.Singleton(NatsBus, settings.provided.nats_url, max_age=settings.provided.event_retention)
+    bus = providers.Selector(
+        settings.provided.event_bus,
+        nats=providers.Singleton(NatsBus, settings.provided.nats_url, max_age=settings.provided.event_retention),
+    )
     secret_box = providers.Singleton(_secret_box, settings)
 
     # --- contexts, in an order without circles: checks and meters first, then who sells, what is sold, who agreed, what was used

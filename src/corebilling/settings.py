@@ -50,7 +50,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     rating_debounce_seconds: NotNegative = 5
     usage_grace_seconds: NotNegative = 3600
-    usage_dedupe_days: Annotated[int, msgspec.Meta(ge=35)] = 35
 
     webhook_worker_interval_seconds: Positive = 30
     webhook_worker_limit: Positive = 500

@@ -42,7 +42,7 @@ class QuietExporter(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-def set_up_telemetry(*, role: str, endpoint: str, disabled: bool) -> None:
+def set_up_telemetry(*, role: str, endpoint: str, disabled: bool, region: str = "") -> None:
     """Start tracing unless disabled (OTEL_SDK_DISABLED). What is left to send goes out when the process ends."""
     if disabled:
         return
@@ -50,7 +50,12 @@ def set_up_telemetry(*, role: str, endpoint: str, disabled: bool) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     target = endpoint if "://" in endpoint else f"http://{endpoint}"
     resource = Resource.create(
-        {"service.name": "corebilling", "service.version": version("corebilling"), "corebilling.role": role}
+        {
+            "service.name": "corebilling",
+            "service.version": version("corebilling"),
+            "cloud.region": region,
+            "corebilling.role": role,
+        }
     )
     provider = TracerProvider(resource=resource)
     exporter = OTLPSpanExporter(

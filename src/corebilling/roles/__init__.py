@@ -29,7 +29,10 @@ def run_role(settings: Settings) -> None:
     """Run a role until SIGTERM or SIGINT, then let it finish what it holds."""
     set_up_logging(role=settings.role, level=settings.log_level)
     set_up_telemetry(
-        role=settings.role, endpoint=settings.otel_exporter_otlp_endpoint, disabled=settings.otel_sdk_disabled
+        role=settings.role,
+        endpoint=settings.otel_exporter_otlp_endpoint,
+        disabled=settings.otel_sdk_disabled,
+        region=settings.region,
     )
     gc.set_threshold(_COLLECT_AFTER, 10, 10)
     uvloop.run(_until_stopped(settings))

@@ -68,4 +68,5 @@ def application(container: Container) -> Litestar:
         clock=container.clock(),
         health=health_of(container),
         version=version("corebilling"),
+        max_body_bytes=settings.http_max_body_bytes,
     )

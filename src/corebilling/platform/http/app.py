@@ -36,6 +36,7 @@ def http_app(
     clock: Clock,
     health: Health,
     version: str,
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> Litestar:
     """The application: the contexts' routes, health and documents, with all that surrounds a request.
 
@@ -57,7 +58,7 @@ def http_app(
             HTTPException: problem.handle_http_exception,
             Exception: problem.handle_unexpected,
         },
-        request_max_body_size=MAX_BODY_BYTES,
+        request_max_body_size=max_body_bytes,
         openapi_config=None,
         logging_config=None,
         debug=False,
