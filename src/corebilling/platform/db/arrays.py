@@ -41,7 +41,7 @@ def _nul() -> Invalid:
 
 
 _ELEMENT: dict[type, Callable[[Any], str]] = {
-    UUID: lambda value: value.hex,
+    UUID: lambda value: value.int.to_bytes(16).hex(),  # a third of the cost of `value.hex`
     str: _quoted,
     bytes: _quoted_bytes,
     int: str,
