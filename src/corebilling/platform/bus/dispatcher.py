@@ -35,7 +35,7 @@ _PER_SHARD = 250
 _LOOK_BEHIND = timedelta(minutes=1)
 _FULL_SCAN_SECONDS = 3.0
 _POLL_SECONDS = 0.5
-_SHORTEST_TURN_SECONDS = 0.01
+_SHORTEST_TURN_SECONDS = 0.02
 """A turn costs a millisecond of CPU, however few its events: those of a steady trickle travel together."""
 _LONGEST_TROUBLE_SECONDS = 10.0
 _NOTHING_READ = UUID(int=0)
