@@ -21,7 +21,7 @@ async def run(url: str, admin_key: str, admin_database_url: str, scale: float) -
     key = await world.tenant(url, admin_key, "Bench close", subscriptions)
     target = load.Target(url, key)
     seen = await load.run(
-        target, (target.request("/v1/usage", body) for body in world.batches(events, subscriptions)), connections=4
+        target, (target.request("/v1/usage", body) for body in world.month(events, subscriptions)), connections=4
     )
     assert set(seen.statuses) == {202}, seen.statuses
     async with Client(url, key) as client:

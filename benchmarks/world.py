@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 
 import msgspec
 
@@ -43,14 +44,26 @@ def event(number: int, customer: int, at_second: int, value: int) -> dict[str, s
     }
 
 
-def batches(events: int, customer_count: int, seed: int = 7) -> Iterator[bytes]:
-    """Bodies of 1,000 events each, over all customers and the whole month."""
+def live(events: int, customer_count: int, seed: int = 7) -> Iterator[bytes]:
+    """Bodies of 1,000 events each as they come when they are sent as they happen: over all customers, in order of time, the last hour."""
+    rng = random.Random(seed)
+    end = int((MONTH_LAST_HOUR - MONTH_START).total_seconds())
+    return _bodies(
+        event(number, rng.randrange(customer_count), end - 3600 + 3600 * number // events, rng.randint(1, 90))
+        for number in range(events)
+    )
+
+
+def month(events: int, customer_count: int, seed: int = 7) -> Iterator[bytes]:
+    """Bodies of 1,000 events each, over all customers and the whole month at random: the worst case for everything kept by the hour."""
     rng = random.Random(seed)
     span = int((MONTH_LAST_HOUR - MONTH_START).total_seconds())
-    for start in range(0, events, BATCH):
-        yield msgspec.json.encode(
-            [
-                event(number, rng.randrange(customer_count), rng.randrange(span), rng.randint(1, 90))
-                for number in range(start, min(start + BATCH, events))
-            ]
-        )
+    return _bodies(
+        event(10**8 + number, rng.randrange(customer_count), rng.randrange(span), rng.randint(1, 90))
+        for number in range(events)
+    )
+
+
+def _bodies(events: Iterator[dict[str, str]]) -> Iterator[bytes]:
+    while batch := list(islice(events, BATCH)):
+        yield msgspec.json.encode(batch)

@@ -53,12 +53,15 @@ class _Access:
 
     stream: TextIO | None = None
     role = ""
+    debugs = False
 
 
 def log_access(method: str, route: str, status: int, milliseconds: float, **more: str | None) -> None:
     """One line about a request. It has the route's template and ids only, so that there is nothing to redact."""
     stream = _Access.stream
     if stream is None:
+        if not _Access.debugs:
+            return
         logger.bind(method=method, route=route, status=status, **more).debug("{} {} {}", method, route, status)
         return
     line = {
@@ -92,6 +95,7 @@ def set_up_logging(*, role: str, level: str = "INFO", json: bool = True, stream:
     logger.remove()
     informs = logging.getLevelName(level.upper()) <= logging.INFO
     _Access.stream, _Access.role = (out if json and informs else None), role
+    _Access.debugs = logging.getLevelName(level.upper()) <= logging.DEBUG
     if json:
         logger.add(JsonLines(out, role), level=level.upper(), format="{message}", backtrace=False, diagnose=False)
     else:
