@@ -15,6 +15,21 @@ SUBSCRIPTIONS = 20_000
 EVENTS = 1_000_000
 
 
+async def _at_rest(database_url: str) -> None:
+    """Wait until what the usage set off is handled and rated live: the close is measured by itself."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as conn:
+        while True:
+            found = await conn.execute(
+                "SELECT EXISTS (SELECT 1 FROM rating_due) OR EXISTS (SELECT 1 FROM billing_events e"
+                " WHERE e.subject = 'usage.reported' AND (SELECT 1 FROM inbox i WHERE i.tenant_id = e.tenant_id"
+                " AND i.consumer = 'rating' AND i.event_id = e.event_id) IS NULL)"
+            )
+            row = await found.fetchone()
+            if row is not None and not row[0]:
+                return
+            await asyncio.sleep(0.2)
+
+
 async def run(url: str, admin_key: str, admin_database_url: str, scale: float) -> list[Result]:
     """Invoices a second end to end through outbox, bus and router."""
     subscriptions, events = int(SUBSCRIPTIONS * scale), int(EVENTS * scale)
@@ -26,6 +41,7 @@ async def run(url: str, admin_key: str, admin_database_url: str, scale: float) -
     assert set(seen.statuses) == {202}, seen.statuses
     async with Client(url, key) as client:
         tenant_id = (await client.get("/v1/settings"))["id"]
+        await _at_rest(admin_database_url)
         started = time.perf_counter()
         await client.post("/v1/test-clock/advance", {"to": (MONTH_LAST_HOUR + timedelta(hours=3)).isoformat()})
         invoices_at = journals_at = 0.0
