@@ -31,13 +31,9 @@ class LiveRater:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Rate until `stopping` is set; a batch that has begun is finished."""
-        async with Listener(self._db.listen_url, DUE_CHANNEL).listening() as listener:
-            waker = asyncio.create_task(_wake_when(stopping, listener), name="live-rater-stop")
-            try:
-                while not stopping.is_set():
-                    await self._turn(listener, stopping)
-            finally:
-                waker.cancel()
+        async with Listener(self._db.listen_url, DUE_CHANNEL).listening(stopping) as listener:
+            while not stopping.is_set():
+                await self._turn(listener, stopping)
 
     async def _turn(self, listener: Listener, stopping: asyncio.Event) -> None:
         try:
@@ -76,8 +72,3 @@ class LiveRater:
         if following is None:
             return _POLL_SECONDS
         return min(max((following.due_at - self._clock()) / timedelta(seconds=1), 0.01), _POLL_SECONDS)
-
-
-async def _wake_when(stopping: asyncio.Event, listener: Listener) -> None:
-    await stopping.wait()
-    listener.wake()

@@ -40,9 +40,8 @@ class SchedulerWorker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; a batch that has begun is finished."""
-        async with Listener(self._db.listen_url, CHANNEL).listening() as listener:
+        async with Listener(self._db.listen_url, CHANNEL).listening(stopping) as listener:
             tasks = [asyncio.create_task(_repeat(duty, stopping), name=duty.name) for duty in self._duties]
-            tasks.append(asyncio.create_task(_wake_when(stopping, listener), name="scheduler-stop"))
             try:
                 while not stopping.is_set():
                     await self._turn(listener)
@@ -78,11 +77,6 @@ async def _repeat(duty: Duty, stopping: asyncio.Event) -> None:
         except Exception as error:  # noqa: BLE001 - one duty's failure is tried again and stops nobody else
             _log(error, duty.name)
         await pause(stopping, duty.interval_seconds)
-
-
-async def _wake_when(stopping: asyncio.Event, listener: Listener) -> None:
-    await stopping.wait()
-    listener.wake()
 
 
 def _log(error: Exception, what: str) -> None:

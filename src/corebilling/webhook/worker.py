@@ -72,9 +72,8 @@ class DeliveryWorker:
         """Deliver until `stopping` is set; then finish what is on the wire, put back the rest and return."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._sender)
-            await stack.enter_async_context(self._listener.listening())
-            for task in (asyncio.create_task(self._recorder.run()), asyncio.create_task(self._wake_when(stopping))):
-                stack.push_async_callback(_end, task)
+            await stack.enter_async_context(self._listener.listening(stopping))
+            stack.push_async_callback(_end, asyncio.create_task(self._recorder.run()))
             stack.push_async_callback(self._finish)
             while not stopping.is_set():
                 await self._turn()
@@ -250,10 +249,6 @@ class DeliveryWorker:
 
     def _wake_for(self, tick: int) -> None:
         self._wakes.discard(tick)
-        self._listener.wake()
-
-    async def _wake_when(self, stopping: asyncio.Event) -> None:
-        await stopping.wait()
         self._listener.wake()
 
     async def _finish(self) -> None:

@@ -83,15 +83,17 @@ class Listener:
         self._woken = asyncio.Event()
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator["Listener"]:
-        """Listen for as long as the block lasts, reconnecting when the database goes away."""
-        task = asyncio.create_task(self._run(), name=f"listen:{self._channel}")
+    async def listening(self, stopping: asyncio.Event | None = None) -> AsyncIterator["Listener"]:
+        """Listen for as long as the block lasts, reconnecting when the database goes away; `stopping` wakes the waiter too."""
+        tasks = [asyncio.create_task(self._run(), name=f"listen:{self._channel}")]
+        if stopping is not None:
+            tasks.append(asyncio.create_task(self._wake_when(stopping), name=f"stop:{self._channel}"))
         try:
             yield self
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def wake(self) -> None:
         """Wake the waiter from inside the process."""
@@ -102,6 +104,10 @@ class Listener:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), poll_seconds)
         self._woken.clear()
+
+    async def _wake_when(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self.wake()
 
     async def _run(self) -> None:
         while True:
