@@ -87,11 +87,19 @@ async def running(*roles: Runs) -> AsyncIterator[None]:
             stopping.set()
 
 
+async def change(owner: psycopg.Connection[Any], statement: str, *parameters: object) -> None:
+    """Change rows behind the product's back, while its loops run: in a thread, for the same reason as in `until`."""
+    await asyncio.to_thread(owner.execute, statement, parameters or None)
+
+
 async def until(condition: Callable[[], Awaitable[bool] | bool], what: str, *, seconds: float = 30.0) -> None:
-    """Wait for a condition; the limit only ends a test that would hang."""
+    """Wait for a condition; the limit only ends a test that would hang.
+
+    Asked in a thread: a plain connection that waits for a lock must not stop the loop whose transaction holds it.
+    """
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
-        met = condition()
+        met = await asyncio.to_thread(condition)
         if await met if isinstance(met, Awaitable) else met:
             return
         assert asyncio.get_running_loop().time() < deadline, f"waited in vain: {what}"

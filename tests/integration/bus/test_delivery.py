@@ -16,6 +16,7 @@ from backbone import (
     AT_ONCE,
     SOON,
     Recorder,
+    change,
     consumer,
     count,
     dispatcher,
@@ -174,11 +175,11 @@ async def _lose(nats_url: str, bus: NatsBus) -> None:
 
 async def _messages(db: Database, owner: Owner, *, attempt: int) -> list[OutgoingMessage]:
     """The events in the outbox as messages with other ids, as a redelivery or a second publish makes them."""
-    owner.execute("UPDATE billing_events SET status = 'pending'")
+    await change(owner, "UPDATE billing_events SET status = 'pending'")
     async with db.system() as tx:
         rows = await queries.claim_events(
             tx.conn, shards=list(range(16)), low_waters=[UUID(int=0)] * 16, now=wall_clock(),
             waiting_resources=[], in_flight=[], per_shard=1000, max_rows=1000,
         )  # fmt: skip
-    owner.execute("UPDATE billing_events SET status = 'dispatched'")
+    await change(owner, "UPDATE billing_events SET status = 'dispatched'")
     return [wire.encode(row, attempt=attempt) for row in rows]

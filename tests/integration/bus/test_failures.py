@@ -7,7 +7,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from backbone import Recorder, count, dispatcher, event, on_rating_failed, router, running, seen, send, until
+from backbone import Recorder, change, count, dispatcher, event, on_rating_failed, router, running, seen, send, until
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingFailed
 from corebilling.kernel.errors import Conflict
@@ -40,7 +40,7 @@ async def test_a_poison_event_ends_as_a_dead_letter_and_a_requeue_brings_it_back
     async with running(dispatcher(db, bus), router(db, bus)):
         await send(db, event(tenant, "poison"))
         await until(lambda: count(owner, "inbox_retry") == 1, "parked")
-        owner.execute(LAST_ATTEMPT_NOW)
+        await change(owner, LAST_ATTEMPT_NOW)
         await until(lambda: count(owner, "dead_letters") == 1, "given up")
         async with db.system() as tx:
             (letter,) = await deadletters.list_dead_letters(tx, tenant_id=tenant)
@@ -48,7 +48,7 @@ async def test_a_poison_event_ends_as_a_dead_letter_and_a_requeue_brings_it_back
         assert (letter.consumer, letter.attempts) == ("recorder", 10)
         assert "poison" in whole.envelope
         assert count(owner, "inbox_retry") == 0
-        owner.execute(MEND)
+        await change(owner, MEND)
         async with db.system() as tx:
             assert await deadletters.requeue(tx, [(tenant, letter.consumer, letter.event_id)], wall_clock()) == 1
         await until(lambda: count(owner, "seen") == 1, "handled after all")
@@ -65,8 +65,8 @@ async def test_later_events_of_a_resource_wait_behind_its_parked_one(db: Databas
         await send(db, event(tenant, "3", resource_id=resource, seq=3))
         await until(lambda: count(owner, "inbox_retry") == 3, "the third behind it")
         await until(lambda: count(owner, "seen") == 1, "the other resource's event")
-        owner.execute(MEND)
-        owner.execute("UPDATE inbox_retry SET next_attempt_at = now()")
+        await change(owner, MEND)
+        await change(owner, "UPDATE inbox_retry SET next_attempt_at = now()")
         await until(lambda: count(owner, "seen") == 4, "all")
     assert [amount for _, amount, _ in seen(owner)] == [100, 13, 2, 3]
 
@@ -78,7 +78,7 @@ async def test_those_behind_a_dead_letter_go_on(db: Database, bus: NatsBus, owne
             db, event(tenant, "poison", resource_id=resource, seq=1), event(tenant, "2", resource_id=resource, seq=2)
         )
         await until(lambda: count(owner, "inbox_retry") == 2, "both parked")
-        owner.execute(LAST_ATTEMPT_NOW + " WHERE attempts > 0")
+        await change(owner, LAST_ATTEMPT_NOW + " WHERE attempts > 0")
         await until(lambda: count(owner, "seen") == 1, "the one behind")
     assert count(owner, "dead_letters") == 1
 
@@ -116,7 +116,7 @@ async def test_an_event_that_comes_too_early_is_retried_alone(db: Database, bus:
     async with running(dispatcher(db, bus, patient), router(db, bus, patient)):
         await send(db, event(tenant, "poison"), event(tenant, "1"), event(tenant, "2"))
         await until(lambda: count(owner, "seen") == 2 and count(owner, "inbox_retry") == 1, "one waits")
-        owner.execute(MEND)
+        await change(owner, MEND)
         await until(lambda: count(owner, "seen") == 3, "it is handled")
 
 
@@ -149,7 +149,9 @@ async def test_a_message_too_large_is_given_up_and_others_of_its_resource_wait(
     async with running(dispatcher(db, bus), router(db, bus)):
         await until(lambda: count(owner, "billing_events", "status = 'failed'") == 1, "refused once")
         await until(lambda: count(owner, "seen") == 1, "the other resource's event")
-        owner.execute("UPDATE billing_events SET retry_count = 7, next_attempt_at = now() WHERE status = 'failed'")
+        await change(
+            owner, "UPDATE billing_events SET retry_count = 7, next_attempt_at = now() WHERE status = 'failed'"
+        )
         await until(lambda: count(owner, "seen") == 2, "the one behind")
     assert [amount for _, amount, _ in seen(owner)] == [100, 2]
     assert owner.execute("SELECT consumer, attempts FROM dead_letters").fetchall() == [("dispatcher", 8)]
