@@ -16,8 +16,8 @@ from corebilling.events.rating import RatingCompleted
 from corebilling.invoice.handlers import on_rating_completed
 from corebilling.invoice.service import InvoiceFilter, InvoiceService
 from corebilling.kernel.charge import BilledCharge
+from corebilling.kernel.contract import Calendar, Contract, Phase
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.party import Contract
 from corebilling.kernel.period import Period
 from corebilling.ledger.prover import LedgerProof
 from corebilling.ledger.service import LedgerService
@@ -128,7 +128,16 @@ def flat(amount: str) -> tuple[Price, str]:
 
 def _rating(tenant_id: UUID, customer_id: UUID, prices: Sequence[tuple[Price, str]], period: Period) -> Rated:
     subscription_id = new_id()
-    contract = Contract(tenant_id, subscription_id, customer_id, new_id(), "EUR", period.start, "UTC", "month", 1, None)
+    plan_id = new_id()
+    contract = Contract(
+        tenant_id,
+        subscription_id,
+        customer_id,
+        plan_id,
+        "EUR",
+        calendars=(Calendar(period.start, "UTC", "month", 1, period.start),),
+        phases=(Phase(period.start, None, plan_id),),
+    )
     order = RatingOrder(tenant_id, subscription_id, period, 3, cycle_id=new_id())
     charges = tuple(
         _charge(number, price, Decimal(quantity), period) for number, (price, quantity) in enumerate(prices, 1)

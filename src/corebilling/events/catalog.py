@@ -40,17 +40,41 @@ CATALOG: tuple[EventType, ...] = (
     EventType("customer.created", 1, customer.CustomerCreated, "customer", "customer", True),
     EventType("customer.updated", 1, customer.CustomerUpdated, "customer", "customer", True),
     EventType("plan.created", 1, pricing.PlanCreated, "pricing", "plan", True),
+    EventType("plan.updated", 1, pricing.PlanUpdated, "pricing", "plan", True),
+    EventType("plan.deprecated", 1, pricing.PlanDeprecated, "pricing", "plan", True),
     EventType("price.created", 1, pricing.PriceCreated, "pricing", "price", True),
+    EventType("price.archived", 1, pricing.PriceArchived, "pricing", "price", True),
+    EventType("coupon.redeemed", 1, pricing.CouponRedeemed, "pricing", "coupon", True),
     EventType("subscription.created", 1, subscription.SubscriptionCreated, "subscription", "subscription", True),
+    EventType("subscription.updated", 1, subscription.SubscriptionUpdated, "subscription", "subscription", True),
+    EventType(
+        "subscription.price.updated", 1, subscription.SubscriptionPriceUpdated, "subscription", "subscription", True
+    ),
+    EventType(
+        "subscription.trial.ending", 1, subscription.SubscriptionTrialEnding, "subscription", "subscription", True
+    ),
+    EventType("subscription.scheduled", 1, subscription.SubscriptionScheduled, "subscription", "subscription", False),
+    EventType(
+        "subscription.invoice.requested",
+        1,
+        subscription.SubscriptionInvoiceRequested,
+        "subscription",
+        "subscription",
+        False,
+    ),
     EventType("subscription.canceled", 1, subscription.SubscriptionCanceled, "subscription", "subscription", True),
     EventType(
         "subscription.status.changed", 1, subscription.SubscriptionStatusChanged, "subscription", "subscription", True
     ),
     EventType("usage.reported", 1, usage.UsageReported, "usage", "flush", False),
+    EventType("usage.corrected", 1, usage.UsageCorrected, "usage", "correction", True),
+    EventType("usage.quota.warning", 1, usage.UsageQuotaWarning, "usage", "quota", True),
+    EventType("usage.quota.exceeded", 1, usage.UsageQuotaExceeded, "usage", "quota", True),
     EventType("usage.rated", 1, rating.UsageRated, "rating", "subscription", False),
     EventType("rating.completed", 1, rating.RatingCompleted, "rating", "subscription", False),
     EventType("rating.failed", 1, rating.RatingFailed, "rating", "subscription", True),
     EventType("billing.cycle.closed", 1, scheduler.BillingCycleClosed, "scheduler", "subscription", False),
+    EventType("billing.subscription.due", 1, scheduler.SubscriptionDue, "scheduler", "subscription", False),
     EventType("invoice.generated", 1, invoice.InvoiceGenerated, "invoice", "invoice", True),
     EventType("invoice.status.changed", 1, invoice.InvoiceStatusChanged, "invoice", "invoice", True),
     EventType("invoice.paid", 1, invoice.InvoicePaid, "invoice", "invoice", True),

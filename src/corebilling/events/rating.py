@@ -18,7 +18,11 @@ class UsageRated(msgspec.Struct, frozen=True):
 
 
 class RatingCompleted(msgspec.Struct, frozen=True):
-    """A closed period's charges are final; ask rating for them by `rating_id`."""
+    """Charges are final; ask rating for them by `rating_id`.
+
+    `purpose` is `period` for a closed one, else `opening` or `change` with the number of the request: then the charges
+    are what was due at `closed_at`. Ratings with the same `group_id` go on one invoice; there are `group_size` of them.
+    """
 
     rating_id: UUID
     cycle_id: UUID
@@ -32,6 +36,10 @@ class RatingCompleted(msgspec.Struct, frozen=True):
     total_minor: int
     epoch: int
     engine_version: str
+    purpose: str = "period"
+    request_no: int = 0
+    group_id: UUID | None = None
+    group_size: int = 0
 
 
 class RatingFailed(msgspec.Struct, frozen=True):

@@ -7,7 +7,10 @@ import msgspec
 
 
 class BillingCycleClosed(msgspec.Struct, frozen=True):
-    """A period is over and its grace has passed. Usage up to and including `epoch` belongs to it; `closed_at` is the tenant's time."""
+    """A period is over and its grace has passed. Usage up to and including `epoch` belongs to it; `closed_at` is the tenant's time.
+
+    Periods with the same `group_id` go on one invoice; there are `group_size` of them.
+    """
 
     cycle_id: UUID
     subscription_id: UUID
@@ -17,3 +20,12 @@ class BillingCycleClosed(msgspec.Struct, frozen=True):
     epoch: int
     closed_at: datetime
     is_last: bool
+    group_id: UUID | None = None
+    group_size: int = 0
+
+
+class SubscriptionDue(msgspec.Struct, frozen=True):
+    """A subscription asked to be woken at `due_at` (the tenant's time), and that is reached."""
+
+    subscription_id: UUID
+    due_at: datetime

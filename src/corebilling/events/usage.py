@@ -21,3 +21,43 @@ class UsageReported(msgspec.Struct, frozen=True):
 
     flush_id: UUID
     series: list[ReportedSeries]
+
+
+class UsageCorrected(msgspec.Struct, frozen=True):
+    """Stored usage was put right. `kind` is `void`, `amend` or `backfill`; the series are what changed, old and new."""
+
+    correction_id: UUID
+    kind: str
+    reason: str
+    series: list[ReportedSeries]
+
+
+class UsageQuotaWarning(msgspec.Struct, frozen=True):
+    """A quota's warning threshold was crossed, once in a period. `used`, `limit` and `threshold` are decimals as text.
+
+    `scope` is `tenant` (events) or `customer` (a meter's quantity).
+    """
+
+    quota_id: UUID
+    scope: str
+    customer_id: UUID | None
+    meter_code: str | None
+    limit: str
+    used: str
+    threshold: str
+    period_start: datetime
+    period_end: datetime
+
+
+class UsageQuotaExceeded(msgspec.Struct, frozen=True):
+    """A quota's limit was crossed, once in a period. `mode` says whether what is beyond it is refused (`hard`) or flagged (`soft`)."""
+
+    quota_id: UUID
+    scope: str
+    customer_id: UUID | None
+    meter_code: str | None
+    limit: str
+    used: str
+    mode: str
+    period_start: datetime
+    period_end: datetime

@@ -5,8 +5,6 @@ from uuid import UUID
 
 import msgspec
 
-from corebilling.kernel.period import Interval
-
 
 class TenantProfile(msgspec.Struct, frozen=True):
     """A tenant as documents show it. `net_days` is the default term of payment; `invoice_prefix` heads invoice numbers."""
@@ -30,21 +28,6 @@ class CustomerProfile(msgspec.Struct, frozen=True):
     email: str | None
     currency: str
     time_zone: str
-
-
-class Contract(msgspec.Struct, frozen=True):
-    """What a subscription agreed to: which plan version, from when, on which calendar."""
-
-    tenant_id: UUID
-    subscription_id: UUID
-    customer_id: UUID
-    plan_id: UUID
-    currency: str
-    anchor_at: datetime
-    time_zone: str
-    interval: Interval
-    interval_count: int
-    ends_at: datetime | None
 
 
 class Attribution(msgspec.Struct, frozen=True):

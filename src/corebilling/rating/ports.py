@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from corebilling.kernel.party import Contract
+from corebilling.kernel.contract import Contract
 from corebilling.kernel.plan import PublishedPlan, RateCard
 from corebilling.kernel.usage import LateWindow, UsageWindow
 from corebilling.platform.db import Tx

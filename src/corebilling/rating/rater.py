@@ -6,9 +6,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from corebilling.kernel.charge import BilledCharge, ChargeKind
+from corebilling.kernel.contract import Contract
 from corebilling.kernel.errors import DomainError
 from corebilling.kernel.money import EXACT, to_minor
-from corebilling.kernel.party import Contract
 from corebilling.kernel.period import Period
 from corebilling.kernel.plan import PlanPrice, PublishedPlan
 from corebilling.kernel.usage import LateWindow, UsageWindow

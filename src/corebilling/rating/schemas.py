@@ -94,7 +94,7 @@ class UpcomingLineOut(msgspec.Struct):
 
     kind: str
     description: str
-    price_id: UUID
+    price_id: UUID | None
     meter_code: str | None
     unit: str | None
     quantity: str

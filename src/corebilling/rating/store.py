@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import TypedDict, get_args
 from uuid import UUID
 
 import msgspec
@@ -27,7 +27,7 @@ class _PeriodLists(TypedDict):
 
 _encode = msgspec.json.Encoder().encode
 _decode_derivation = msgspec.json.Decoder(Derivation).decode
-_KINDS: dict[str, ChargeKind] = {"recurring": "recurring", "usage": "usage", "late_usage": "late_usage"}
+_KINDS: dict[str, ChargeKind] = {kind: kind for kind in get_args(ChargeKind)}
 
 
 async def final_periods(tx: Tx, keys: Collection[PeriodKey]) -> set[PeriodKey]:

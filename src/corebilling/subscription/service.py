@@ -9,8 +9,9 @@ from corebilling.events.envelope import Envelope, NewEvent
 from corebilling.events.scheduler import BillingCycleClosed
 from corebilling.events.subscription import SubscriptionCanceled, SubscriptionCreated, SubscriptionStatusChanged
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.contract import Calendar, Contract, Phase
 from corebilling.kernel.errors import NotFound
-from corebilling.kernel.party import Attribution, Contract
+from corebilling.kernel.party import Attribution
 from corebilling.kernel.period import Interval
 from corebilling.kernel.references import as_id, as_ids
 from corebilling.platform.bus.outbox import emit
@@ -172,21 +173,7 @@ class SubscriptionService:
         rows = await queries.get_contracts(
             tx.conn, tenant_ids=[t for t, _ in keys], subscription_ids=[s for _, s in keys]
         )
-        return {
-            (row.tenant_id, row.subscription_id): Contract(
-                row.tenant_id,
-                row.subscription_id,
-                row.customer_id,
-                row.plan_id,
-                row.currency,
-                row.anchor_at,
-                row.time_zone,
-                convert(row.interval, Interval),
-                row.interval_count,
-                row.ends_at,
-            )
-            for row in rows
-        }
+        return {(row.tenant_id, row.subscription_id): _contract(row) for row in rows}
 
     async def attributions(
         self, tx: Tx, tenant_id: UUID, subscription_refs: Sequence[str], customer_refs: Sequence[str]
@@ -212,6 +199,22 @@ class SubscriptionService:
             )
             for row in {row.subscription_id: row for row in rows}.values()
         ]
+
+
+def _contract(row: queries.GetContractsRow) -> Contract:
+    calendar = Calendar(
+        row.anchor_at, row.time_zone, convert(row.interval, Interval), row.interval_count, starts_at=row.anchor_at
+    )
+    return Contract(
+        row.tenant_id,
+        row.subscription_id,
+        row.customer_id,
+        row.plan_id,
+        row.currency,
+        calendars=(calendar,),
+        phases=(Phase(row.anchor_at, row.ends_at, row.plan_id),),
+        ends_at=row.ends_at,
+    )
 
 
 def _order(item: SubscriptionCreate, pointer: str) -> orders.Order:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 from uuid import UUID
 
-from corebilling.kernel.party import Contract
+from corebilling.kernel.contract import Calendar, Contract, Phase
 from corebilling.rating.domain import states
 from corebilling.rating.domain.rating import current_period, late_description, periods_between, periods_of_hour
 
@@ -16,7 +16,8 @@ HOUR = timedelta(hours=1)
 
 def contract(anchor_at: datetime, time_zone: str = "UTC") -> Contract:
     some = UUID(int=1)
-    return Contract(some, some, some, some, "EUR", anchor_at, time_zone, "month", 1, None)
+    calendar = Calendar(anchor_at, time_zone, "month", 1, anchor_at)
+    return Contract(some, some, some, some, "EUR", calendars=(calendar,), phases=(Phase(anchor_at, None, some),))
 
 
 def test_a_span_of_usage_touches_each_period_it_reaches_into() -> None:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
 from uuid import UUID
 
 import msgspec
 
 from corebilling.events.rating import RatingCompleted
-from corebilling.kernel.charge import BilledCharge, Derivation, DerivationStep
+from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, DerivationStep
 from corebilling.kernel.errors import Invalid
 from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
 from corebilling.kernel.party import CustomerProfile, TenantProfile
 
-LineKind = Literal["recurring", "usage", "late_usage", "one_off"]
+LineKind = ChargeKind
+"""A line is of the kind of its charge; `one_off` also where a caller wrote it."""
 
 ONE_OFF_VERSION = "one-off-1"
 """The engine version of lines that a caller wrote: quantity x unit amount, rounded once."""

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from corebilling.kernel.charge import BilledCharge
-from corebilling.kernel.party import Contract
-from corebilling.kernel.period import Period, period_at, zone
+from corebilling.kernel.contract import Contract
+from corebilling.kernel.period import Period, zone
 
 NOTHING_BILLED = -1
 """The billed epoch of a subscription that has no final rating yet."""
@@ -66,12 +66,12 @@ class Billed(msgspec.Struct, frozen=True):
 
 
 def periods_between(contract: Contract, first_at: datetime, last_at: datetime) -> list[Period]:
-    """The periods of a contract that hold usage of this span; none before its anchor."""
-    if last_at < contract.anchor_at:
+    """The periods of a contract that hold usage of this span; none before billing begins."""
+    if last_at < contract.starts_at:
         return []
-    found = [_period_at(contract, max(first_at, contract.anchor_at))]
+    found = [contract.period_at(max(first_at, contract.starts_at))]
     while found[-1].end <= last_at:
-        found.append(_period_at(contract, found[-1].end))
+        found.append(contract.period(found[-1].index + 1))
     return found
 
 
@@ -92,7 +92,7 @@ def periods_of_hour(contract: Contract, hour_at: datetime, before: datetime) -> 
 
 def current_period(contract: Contract, at: datetime) -> Period:
     """The period that holds the instant; the first one before the contract starts."""
-    return _period_at(contract, max(at, contract.anchor_at))
+    return contract.period_at(max(at, contract.starts_at))
 
 
 def late_description(name: str, late: Period, time_zone: str) -> str:
@@ -100,7 +100,3 @@ def late_description(name: str, late: Period, time_zone: str) -> str:
     tz = zone(time_zone)
     first, last = late.start.astimezone(tz).date(), (late.end - _INSTANT).astimezone(tz).date()
     return f"{name}, late usage of {first} to {last}"
-
-
-def _period_at(contract: Contract, at: datetime) -> Period:
-    return period_at(contract.anchor_at, contract.time_zone, contract.interval, contract.interval_count, at)
