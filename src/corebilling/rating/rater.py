@@ -14,7 +14,7 @@ from corebilling.kernel.plan import PlanPrice, PublishedPlan
 from corebilling.kernel.usage import LateWindow, UsageWindow
 from corebilling.platform.db import Tx
 from corebilling.rating import store
-from corebilling.rating.domain.engine import minor_amount, rate
+from corebilling.rating.domain.engine import minor_amount, of_quantity, rate
 from corebilling.rating.domain.price import stored
 from corebilling.rating.domain.rating import (
     NOTHING_BILLED,
@@ -150,7 +150,10 @@ class _Work:
         assert self.plan is not None
         already_minor = billed.amount_minor if billed else 0
         derivation = rate(
-            stored(price.definition), quantity, epoch=self.order.epoch, already_billed_minor=already_minor
+            stored(price.definition),
+            of_quantity(quantity),
+            epoch=self.order.epoch,
+            already_billed_minor=already_minor,
         )
         return BilledCharge(
             charge_no=number,

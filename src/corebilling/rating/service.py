@@ -16,7 +16,7 @@ from corebilling.rating.checks import PriceChecks
 from corebilling.rating.closing import Closing
 from corebilling.rating.domain import rate_card
 from corebilling.rating.domain.amounts import faults
-from corebilling.rating.domain.engine import ENGINE_VERSION, rate
+from corebilling.rating.domain.engine import ENGINE_VERSION, of_quantity, rate
 from corebilling.rating.domain.price import parse
 from corebilling.rating.domain.rating import NOTHING_BILLED, RatingOrder, Unrateable, current_period
 from corebilling.rating.live import LiveRating
@@ -77,7 +77,7 @@ class RatingService(PriceChecks):
             exponent(request.currency)
             if found := list(faults(request.quantity, "/quantity")):
                 raise Invalid(f"/quantity {found[0].detail}", code="invalid_quantity", fields=found)
-            derivation = rate(parse(bytes(request.price)), request.quantity)
+            derivation = rate(parse(bytes(request.price)), of_quantity(request.quantity))
             return PreviewOut(
                 amount=plain(derivation.amount),
                 amount_minor=to_minor(derivation.amount, request.currency),

@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 from corebilling.kernel.charge import Derivation
 from corebilling.kernel.errors import Invalid
 from corebilling.kernel.money import EXACT
-from corebilling.rating.domain.engine import ENGINE_VERSION, formula, minor_amount, rate
+from corebilling.rating.domain.engine import ENGINE_VERSION, formula, minor_amount, of_quantity
+from corebilling.rating.domain.engine import rate as rate_usage
 from corebilling.rating.domain.graduated import Graduated, Tier
-from corebilling.rating.domain.price import parse
+from corebilling.rating.domain.price import Price, parse
 
 TIERS = (
     '{"model":"graduated","tiers":[{"up_to":"100","unit_amount":"1.00","flat_amount":"10"},'
     '{"up_to":"200","unit_amount":"0.50","flat_amount":"5"},{"up_to":null,"unit_amount":"0.25"}]}'
 )
+
+
+def rate(price: Price, quantity: Decimal, *, epoch: int = 0, already_billed_minor: int = 0) -> Derivation:
+    return rate_usage(price, of_quantity(quantity), epoch=epoch, already_billed_minor=already_billed_minor)
 
 
 @pytest.mark.parametrize(

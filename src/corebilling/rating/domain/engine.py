@@ -6,6 +6,7 @@ from corebilling.kernel.charge import Derivation
 from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import invalid_field
 from corebilling.kernel.money import EXACT, to_minor
+from corebilling.kernel.usage import UsageFigures
 from corebilling.rating.domain.price import Price
 
 ENGINE_VERSION = "1"
@@ -14,12 +15,20 @@ ENGINE_VERSION = "1"
 _MAX_QUANTITY_DIGITS = 20
 
 
-def rate(price: Price, quantity: Decimal, *, epoch: int = 0, already_billed_minor: int = 0) -> Derivation:
-    """What a quantity costs, exactly, and how that came about.
+def of_quantity(quantity: Decimal) -> UsageFigures:
+    """A quantity that nothing more is known of: it counts as one event, or none where it is zero."""
+    if not quantity:
+        return UsageFigures(quantity)
+    return UsageFigures(quantity, 1, amounts=(quantity,))
 
-    `epoch` is the usage watermark the quantity was read at; `already_billed_minor` what earlier charges billed of it.
+
+def rate(price: Price, used: UsageFigures, *, epoch: int = 0, already_billed_minor: int = 0) -> Derivation:
+    """What usage costs, exactly, and how that came about.
+
+    `epoch` is the usage watermark the usage was read at; `already_billed_minor` what earlier charges billed of it.
     Raises `Invalid` for a quantity that is negative or beyond what is exact.
     """
+    quantity = used.quantity
     if not quantity.is_finite() or (quantity and quantity.is_signed()) or quantity.adjusted() >= _MAX_QUANTITY_DIGITS:
         raise invalid_field("/quantity", f"a quantity of {quantity} can't be rated; correct the usage behind it")
     steps = price.steps(quantity)
