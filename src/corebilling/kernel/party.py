@@ -1,13 +1,20 @@
 """Who sells and who buys, as documents need to know them."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+Proration = Literal["second", "day"]
+CorrectionMode = Literal["next_invoice", "credit_note"]
+
 
 class TenantProfile(msgspec.Struct, frozen=True):
-    """A tenant as documents show it. `net_days` is the default term of payment; `invoice_prefix` heads invoice numbers."""
+    """A tenant as documents show it. `net_days` is the default term of payment; `invoice_prefix` heads invoice numbers.
+
+    `proration` is how parts of a period are counted; `correction_mode` is what becomes of a correction to a closed period.
+    """
 
     tenant_id: UUID
     name: str
@@ -16,6 +23,8 @@ class TenantProfile(msgspec.Struct, frozen=True):
     sandbox: bool
     invoice_prefix: str
     net_days: int
+    proration: Proration = "second"
+    correction_mode: CorrectionMode = "next_invoice"
 
 
 class CustomerProfile(msgspec.Struct, frozen=True):

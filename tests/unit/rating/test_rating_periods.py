@@ -45,7 +45,7 @@ def test_before_its_start_a_contract_is_in_its_first_period() -> None:
 
 def test_a_late_line_names_the_days_of_its_period_in_the_contract_s_zone() -> None:
     paris = contract(datetime(2026, 1, 31, 23, tzinfo=UTC), "Europe/Paris")
-    february = current_period(paris, paris.anchor_at)
+    february = current_period(paris, paris.starts_at)
     assert late_description("Data", february, "Europe/Paris") == "Data, late usage of 2026-02-01 to 2026-02-28"
 
 
