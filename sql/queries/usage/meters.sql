@@ -1,7 +1,8 @@
 -- name: AddMeter :one
 -- A new meter; nothing comes back where the code is taken.
-INSERT INTO meters (tenant_id, id, code, name, unit, aggregation, value_property, unique_property, created_at)
-VALUES (@tenant_id, @id, @code, @name, sqlc.narg('unit'), @aggregation, sqlc.narg('value_property'), sqlc.narg('unique_property'), @created_at)
+INSERT INTO meters (tenant_id, id, code, name, unit, aggregation, value_property, unique_property, percentile, weighted_by, filters, group_by, created_at)
+VALUES (@tenant_id, @id, @code, @name, sqlc.narg('unit'), @aggregation, sqlc.narg('value_property'), sqlc.narg('unique_property'),
+  sqlc.narg('percentile'), sqlc.narg('weighted_by'), @filters, @group_by::text[], @created_at)
 ON CONFLICT (tenant_id, code) DO NOTHING
 RETURNING *;
 

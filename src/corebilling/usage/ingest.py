@@ -11,6 +11,7 @@ from corebilling.events.usage import UsageReported
 from corebilling.kernel.ids import new_id
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
+from corebilling.platform.db.arrays import array_literal
 from corebilling.usage.domain.attribution import Owners
 from corebilling.usage.domain.event import ItemResult, Refusal, Sent, SubjectEvent, Undecodable, UsageEvent
 from corebilling.usage.domain.identity import ROTATION_LOCK, epoch_lock
@@ -85,6 +86,8 @@ class Ingest(Reading):
             sources=[row.source for row in rows],
             unique_values=[row.unique_value for row in rows],
             properties=[row.properties for row in rows],
+            counted=[row.counted for row in rows],
+            group_values=[None if row.group_values is None else array_literal(row.group_values) for row in rows],
         )
         if not known:
             return rows
@@ -153,6 +156,8 @@ def _reports(tenant_id: UUID, totals: Sequence[HourTotal], at: datetime) -> list
 
 
 async def _add_up(tx: Tx, tenant_id: UUID, totals: Sequence[HourTotal]) -> None:
+    if not totals:
+        return
     await queries.add_to_rollups(
         tx.conn,
         tenant_id=tenant_id,
@@ -162,6 +167,7 @@ async def _add_up(tx: Tx, tenant_id: UUID, totals: Sequence[HourTotal]) -> None:
         event_counts=[total.event_count for total in totals],
         value_sums=[total.value_sum for total in totals],
         value_maxes=[total.value_max for total in totals],
+        value_mins=[total.value_min for total in totals],
     )
 
 

@@ -6,15 +6,17 @@ from uuid import UUID
 import msgspec
 
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import Conflict, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
-from corebilling.usage.domain.meter import Meter, MeterReading
+from corebilling.usage.domain.meter import NUMERIC, Meter, MeterReading
 from corebilling.usage.queries import meters as queries
 from corebilling.usage.queries import models
 from corebilling.usage.schemas import MeterCreate, MeterOut
 
 _REMEMBERED_TENANTS = 10_000
+_PERCENTILE_DECIMALS = 4
 
 
 class Meters:
@@ -25,13 +27,8 @@ class Meters:
         self._readings: dict[UUID, dict[str, MeterReading]] = {}
 
     async def create_meter(self, tx: Tx, tenant_id: UUID, data: MeterCreate) -> MeterOut:
-        """A new meter. Raises `Invalid` for properties that don't go with the aggregation, `Conflict` for a taken code."""
-        if data.value_property is not None and data.aggregation not in ("sum", "max"):
-            raise invalid_field("/value_property", "only sum and max take a number from a property; leave it out")
-        if data.unique_property is None and data.aggregation == "unique_count":
-            raise invalid_field("/unique_property", "name the property whose different values are counted")
-        if data.unique_property is not None and data.aggregation != "unique_count":
-            raise invalid_field("/unique_property", "only unique_count has one; leave it out")
+        """A new meter. Raises `Invalid` for fields that don't go with the aggregation, `Conflict` for a taken code."""
+        _check(data)
         row = await queries.add_meter(
             tx.conn,
             tenant_id=tenant_id,
@@ -42,6 +39,10 @@ class Meters:
             aggregation=data.aggregation,
             value_property=data.value_property,
             unique_property=data.unique_property,
+            percentile=data.percentile,
+            weighted_by=(data.weighted_by or "level") if data.aggregation == "weighted_sum" else None,
+            filters=msgspec.json.encode(data.filters).decode(),
+            group_by=data.group_by,
             created_at=self._clock(),
         )
         if row is None:
@@ -75,12 +76,52 @@ class Meters:
         if all(code in known for code in codes):
             return known
         found = await queries.find_meters(tx.conn, tenant_id=tenant_id, codes=[c for c in codes if c not in known])
-        fresh = {row.code: MeterReading(msgspec.convert(row, Meter, from_attributes=True)) for row in found}
+        fresh = {row.code: MeterReading(_meter(row)) for row in found}
         if tenant_id not in self._readings and len(self._readings) >= _REMEMBERED_TENANTS:
             self._readings.clear()
         self._readings[tenant_id] = known = {**known, **fresh}
         return known
 
 
+def _meter(row: models.Meter) -> Meter:
+    fields = msgspec.structs.asdict(row) | {"filters": msgspec.json.decode(row.filters)}
+    return msgspec.convert(fields, Meter)
+
+
 def _shown(row: models.Meter) -> MeterOut:
-    return msgspec.convert(row, MeterOut, from_attributes=True)
+    percentile = None if row.percentile is None else plain(row.percentile)
+    fields = msgspec.structs.asdict(row) | {"filters": msgspec.json.decode(row.filters), "percentile": percentile}
+    return msgspec.convert(fields, MeterOut)
+
+
+def _check(data: MeterCreate) -> None:
+    """Raises `Invalid`, naming the field, where fields don't go with the aggregation or with each other."""
+    aggregation = data.aggregation
+    if data.value_property is not None and aggregation not in NUMERIC:
+        raise invalid_field("/value_property", f"{aggregation} takes no number from a property; leave it out")
+    if data.unique_property is None and aggregation == "unique_count":
+        raise invalid_field("/unique_property", "name the property whose different values are counted")
+    if data.unique_property is not None and aggregation != "unique_count":
+        raise invalid_field("/unique_property", "only unique_count has one; leave it out")
+    if data.weighted_by is not None and aggregation != "weighted_sum":
+        raise invalid_field("/weighted_by", "only weighted_sum has one; leave it out")
+    _check_percentile(data)
+    if len({one.property for one in data.filters}) < len(data.filters):
+        raise invalid_field("/filters", "give all values of a property in one filter")
+    if len(set(data.group_by)) < len(data.group_by):
+        raise invalid_field("/group_by", "name each property once")
+    if data.group_by and aggregation == "weighted_sum":
+        raise invalid_field(
+            "/group_by", "a weighted sum holds one value over time and can't be grouped; create a meter for each group"
+        )
+
+
+def _check_percentile(data: MeterCreate) -> None:
+    if (data.percentile is None) != (data.aggregation != "percentile"):
+        detail = "only percentile has one; leave it out" if data.percentile else "send the percentile, such as 95"
+        raise invalid_field("/percentile", detail)
+    if data.percentile is None:
+        return
+    exponent = data.percentile.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_PERCENTILE_DECIMALS or not 0 < data.percentile <= 100:
+        raise invalid_field("/percentile", "send a number above 0, at most 100, with at most 4 decimals")

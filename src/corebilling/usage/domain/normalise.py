@@ -38,6 +38,8 @@ class UsageRow(msgspec.Struct, frozen=True, gc=False):
     source: str | None
     unique_value: str | None
     properties: bytes | None
+    counted: bool
+    group_values: tuple[str | None, ...] | None
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -94,6 +96,8 @@ class Normaliser:
             event.source,
             unique_value,
             properties,
+            measured.counted,
+            measured.group_values,
         )
 
     def _untimely(self, event: UsageEvent) -> Refusal:

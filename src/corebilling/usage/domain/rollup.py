@@ -24,22 +24,26 @@ class HourTotal(msgspec.Struct, gc=False):
     event_count: int
     value_sum: Decimal
     value_max: Decimal
+    value_min: Decimal
 
 
 def hour_totals(rows: Iterable[UsageRow]) -> list[HourTotal]:
-    """The rows by subscription, meter and hour. Sums are exact: the default precision of Decimal would round them."""
+    """The rows that count, by subscription, meter and hour. Sums are exact: the default precision of Decimal would round."""
     totals: dict[tuple[str, str, datetime], HourTotal] = {}
     for row in rows:
+        if not row.counted:
+            continue
         at, quantity = row.timestamp, row.quantity
         hour_at = at.replace(minute=0, second=0, microsecond=0)
         key = (row.owner.hex, row.reading.hex, hour_at)
         total = totals.get(key)
         if total is None:
-            totals[key] = HourTotal(row.owner, row.reading, hour_at, at, at, 1, quantity, quantity)
+            totals[key] = HourTotal(row.owner, row.reading, hour_at, at, at, 1, quantity, quantity, quantity)
             continue
         total.event_count += 1
         total.value_sum = EXACT.add(total.value_sum, quantity)
         total.value_max = max(total.value_max, quantity)
+        total.value_min = min(total.value_min, quantity)
         total.first_at = min(total.first_at, at)
         total.last_at = max(total.last_at, at)
     return list(totals.values())

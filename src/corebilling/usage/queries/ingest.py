@@ -49,27 +49,29 @@ async def hold_write_locks(conn: Connection, *, rotation_lock: int, tenant_lock:
 STORE_EVENTS: Final = """-- usage/ingest.sql: StoreEvents
 WITH sent AS MATERIALIZED (
   SELECT s.key::uuid AS key, s.body::uuid AS body, s.subscription_id::uuid AS subscription_id, s.meter_id::uuid AS meter_id,
-         s.ts, s.quantity, s.event_id, s.source, s.unique_value, s.properties
+         s.ts, s.quantity, s.event_id, s.source, s.unique_value, s.properties, s.counted, s.group_values
   FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
-    $6::numeric[], $7::text[], $8::text[], $9::text[], $10::json[]
-  ) AS s(key, body, subscription_id, meter_id, ts, quantity, event_id, source, unique_value, properties)
+    $6::numeric[], $7::text[], $8::text[], $9::text[], $10::json[],
+    $11::boolean[], $12::text[]
+  ) AS s(key, body, subscription_id, meter_id, ts, quantity, event_id, source, unique_value, properties, counted, group_values)
 ), generation AS MATERIALIZED (
   SELECT g.current FROM usage_generation AS g
 ), claimed AS (
   INSERT INTO usage_keys (tenant_id, key, body, generation)
-  SELECT $11, s.key, s.body, (SELECT g.current FROM generation AS g)
+  SELECT $13, s.key, s.body, (SELECT g.current FROM generation AS g)
   FROM sent AS s
   WHERE (SELECT true FROM usage_keys AS k
-         WHERE k.tenant_id = $11 AND k.key = s.key AND k.generation = 1 - (SELECT g.current FROM generation AS g)) IS NULL
+         WHERE k.tenant_id = $13 AND k.key = s.key AND k.generation = 1 - (SELECT g.current FROM generation AS g)) IS NULL
   ORDER BY s.key
   ON CONFLICT (tenant_id, key, generation) DO NOTHING
   RETURNING usage_keys.key
 ), stored AS (
-  INSERT INTO usage_events (tenant_id, subscription_id, meter_id, key, ts, received_at, epoch, quantity, event_id, source, unique_value, properties)
-  SELECT $11, s.subscription_id, s.meter_id, s.key, s.ts, $12,
-    coalesce((SELECT e.epoch FROM usage_epochs AS e WHERE e.tenant_id = $11), 1),
-    s.quantity, s.event_id, s.source, s.unique_value, s.properties
+  INSERT INTO usage_events (tenant_id, subscription_id, meter_id, key, ts, received_at, epoch, quantity, event_id, source, unique_value, properties,
+    counted, group_values)
+  SELECT $13, s.subscription_id, s.meter_id, s.key, s.ts, $14,
+    coalesce((SELECT e.epoch FROM usage_epochs AS e WHERE e.tenant_id = $13), 1),
+    s.quantity, s.event_id, s.source, s.unique_value, s.properties, s.counted, s.group_values::text[]
   FROM claimed AS c JOIN sent AS s ON s.key = c.key
 )
 SELECT replace(s.key::text, '-', '')::text AS key FROM sent AS s WHERE NOT EXISTS (SELECT FROM claimed AS c WHERE c.key = s.key)
@@ -89,6 +91,8 @@ async def store_events(
     sources: Sequence[str | None],
     unique_values: Sequence[str | None],
     properties: Sequence[str | bytes | None],
+    counted: Sequence[bool | None],
+    group_values: Sequence[str | None],
     tenant_id: UUID,
     received_at: datetime,
 ) -> list[str]:
@@ -107,6 +111,8 @@ async def store_events(
             list(sources),
             list(unique_values),
             list(properties),
+            list(counted),
+            list(group_values),
             tenant_id,
             received_at,
         ),
@@ -116,16 +122,17 @@ async def store_events(
 
 
 ADD_TO_ROLLUPS: Final = """-- usage/ingest.sql: AddToRollups
-INSERT INTO usage_rollups AS r (tenant_id, subscription_id, meter_id, hour_at, epoch, event_count, value_sum, value_max)
+INSERT INTO usage_rollups AS r (tenant_id, subscription_id, meter_id, hour_at, epoch, event_count, value_sum, value_max, value_min)
 SELECT $1, a.subscription_id::uuid, a.meter_id::uuid, a.hour_at,
-  coalesce((SELECT e.epoch FROM usage_epochs AS e WHERE e.tenant_id = $1), 1), a.event_count, a.value_sum, a.value_max
-FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::numeric[], $7::numeric[])
-  AS a(subscription_id, meter_id, hour_at, event_count, value_sum, value_max)
+  coalesce((SELECT e.epoch FROM usage_epochs AS e WHERE e.tenant_id = $1), 1), a.event_count, a.value_sum, a.value_max, a.value_min
+FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::numeric[], $7::numeric[], $8::numeric[])
+  AS a(subscription_id, meter_id, hour_at, event_count, value_sum, value_max, value_min)
 ORDER BY a.subscription_id, a.meter_id, a.hour_at
 ON CONFLICT (tenant_id, subscription_id, meter_id, hour_at, epoch) DO UPDATE SET
   event_count = r.event_count + excluded.event_count,
   value_sum = r.value_sum + excluded.value_sum,
-  value_max = greatest(r.value_max, excluded.value_max)
+  value_max = greatest(r.value_max, excluded.value_max),
+  value_min = least(r.value_min, excluded.value_min)
 """
 
 
@@ -139,6 +146,7 @@ async def add_to_rollups(
     event_counts: Sequence[int | None],
     value_sums: Sequence[Decimal | None],
     value_maxes: Sequence[Decimal | None],
+    value_mins: Sequence[Decimal | None],
 ) -> None:
     """The last statement of a batch: concurrent batches of a tenant wait here for each other, from this lock to the COMMIT right behind it."""
     _cur = psycopg.AsyncRawCursor(conn)
@@ -152,6 +160,7 @@ async def add_to_rollups(
             list(event_counts),
             list(value_sums),
             list(value_maxes),
+            list(value_mins),
         ),
     )
 
