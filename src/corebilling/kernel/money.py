@@ -12,7 +12,7 @@ from iso4217 import Currency
 
 from corebilling.kernel.errors import Invalid, invalid_field
 
-EXACT = Context(prec=60)
+EXACT = Context(prec=100)
 """Precision for exact arithmetic: quantities up to 10^15 with 12 decimals times prices of the same kind fit with room."""
 
 MAX_MINOR = 2**63 - 1

@@ -4,24 +4,24 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import ClassVar
 
-import msgspec
-
 from corebilling.kernel.charge import DerivationStep
 from corebilling.kernel.errors import FieldError
-from corebilling.rating.domain.amounts import ZERO, faults
+from corebilling.kernel.usage import UsageFigures
+from corebilling.rating.domain.amounts import ZERO, payable_faults
+from corebilling.rating.domain.modifiers import Modifiers
 
 
-class Flat(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="model", tag="flat"):
-    """`amount` is due once a period, also without usage."""
+class Flat(Modifiers, frozen=True, forbid_unknown_fields=True, tag_field="model", tag="flat"):
+    """`amount` is due once a period, also without usage. Units aren't counted, so `included_units` changes nothing."""
 
     MODEL: ClassVar[str] = "flat"
 
     amount: Decimal
 
-    def faults(self, pointer: str) -> Iterator[FieldError]:
+    def faults(self, at: str, currency: str | None) -> Iterator[FieldError]:
         """What is wrong with this definition."""
-        return faults(self.amount, f"{pointer}/amount")
+        return payable_faults(self.amount, f"{at}/amount", currency)
 
-    def steps(self, quantity: Decimal) -> tuple[DerivationStep, ...]:
+    def steps(self, used: UsageFigures) -> tuple[DerivationStep, ...]:
         """The one step; the quantity is shown and changes nothing."""
-        return (DerivationStep("flat amount", quantity, ZERO, self.amount, self.amount),)
+        return (DerivationStep("flat amount", used.quantity, ZERO, self.amount, self.amount),)

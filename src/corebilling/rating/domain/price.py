@@ -1,33 +1,45 @@
 """Price definitions: JSON with the field `model`, read exactly and checked before anybody may use them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import msgspec
 
 from corebilling.kernel.errors import FieldError, Invalid
+from corebilling.rating.domain.dynamic import Dynamic
 from corebilling.rating.domain.flat import Flat
 from corebilling.rating.domain.graduated import Graduated
+from corebilling.rating.domain.graduated_percentage import GraduatedPercentage
+from corebilling.rating.domain.matrix import Matrix
+from corebilling.rating.domain.package import Package
 from corebilling.rating.domain.per_unit import PerUnit
+from corebilling.rating.domain.percentage import Percentage
+from corebilling.rating.domain.rate_card_price import RateCardPrice
+from corebilling.rating.domain.volume import Volume
 
-Price: TypeAlias = Flat | PerUnit | Graduated
+Price: TypeAlias = (
+    Flat | PerUnit | Graduated | Volume | Package | Percentage | GraduatedPercentage | Dynamic | Matrix | RateCardPrice
+)
 
-MODELS: tuple[str, ...] = (Flat.MODEL, PerUnit.MODEL, Graduated.MODEL)
+MODELS: tuple[str, ...] = tuple(model.MODEL for model in get_args(Price))
 
+_NAMED = re.compile(r"(?:missing required|unknown) field `(?P<name>.+)`$")
 _DECODER = msgspec.json.Decoder(Price)
 
 
-def parse(definition: bytes | str, pointer: str = "/price") -> Price:
+def parse(definition: bytes | str, pointer: str = "/price", currency: str | None = None) -> Price:
     """A definition as a caller sent it. Raises `Invalid` with a JSON pointer for each fault.
 
-    Numbers are read digit for digit, whether they come as strings or as JSON numbers, and never as floats.
+    With a `currency`, amounts that are due as they stand must not be finer than its minor unit. Numbers are read digit
+    for digit, whether they come as strings or as JSON numbers, and never as floats.
     """
     try:
         price: Price = _DECODER.decode(definition)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _unreadable([_field_of(str(error), pointer)]) from None
-    found = list(price.faults(pointer))
+    found = [*price.faults(pointer, currency), *price.modifier_faults(pointer, currency)]
     if found:
         raise _unreadable(found)
     return price
@@ -53,12 +65,15 @@ def _field_of(message: str, pointer: str) -> FieldError:
     text, _, path = message.rpartition(" - at `$")
     if not text:
         text, path = message, ""
-    where = pointer + "".join(_parts(path.rstrip("`")))
-    if "Invalid value" in text or "required field `model`" in text:
+    if path == ".model`" or "required field `model`" in text:
         return FieldError(f"{pointer}/model", f"must be one of {', '.join(MODELS)}")
+    where = pointer + "".join(_parts(path.rstrip("`")))
+    if named := _NAMED.search(text):
+        what = "is missing" if "missing" in text else "is not a field of this price model; leave it out or correct it"
+        return FieldError(where + "".join(_parts(named["name"])), what)
     if "malformed" not in text:
         text = text[:1].lower() + text[1:]
-    return FieldError(where, f"{text}; see the price models in the API's documentation")
+    return FieldError(where, f"{text.replace('`', '')}; see docs/guides/price-models.md")
 
 
 def _parts(path: str) -> Iterator[str]:

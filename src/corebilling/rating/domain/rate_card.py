@@ -17,16 +17,18 @@ COMMON_METRICS = ("weight", "distance", "volume", "item_count")
 
 MAX_RULES = 500
 
+_ON_THE_WIRE = {"start": "range_start", "end": "range_end"}
 
-class Rule(msgspec.Struct, frozen=True):
-    """A rule with its numbers read."""
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=_ON_THE_WIRE):
+    """A rule with its numbers read. Prices with rules of their own hold them in this form."""
 
     metric: str
     start: Decimal
     end: Decimal | None
-    base_amount: Decimal
-    unit_amount: Decimal
-    unit: str | None
+    base_amount: Decimal = ZERO
+    unit_amount: Decimal = ZERO
+    unit: str | None = None
 
     def holds(self, value: Decimal) -> bool:
         """Whether the value lies in this rule's range."""
@@ -75,7 +77,7 @@ def check(card: RateCard) -> None:
         if rule.range_end is not None:
             found.extend(_amount_faults(rule.range_end, f"{at}/range_end"))
     if not found:
-        found = list(_range_faults(_rules(card)))
+        found = list(range_faults(_rules(card), "/rules"))
     if found:
         first = found[0]
         raise Invalid(
@@ -164,12 +166,13 @@ def _amount_faults(text: str, pointer: str) -> Iterator[FieldError]:
         yield FieldError(pointer, "must be a decimal such as 12.50")
 
 
-def _range_faults(rules: tuple[Rule, ...]) -> Iterator[FieldError]:
+def range_faults(rules: tuple[Rule, ...], at: str) -> Iterator[FieldError]:
+    """Ranges below the pointer that are empty, or that overlap another of the same metric."""
     ends: dict[str, Decimal | None] = {}
     for number, rule in sorted(enumerate(rules), key=lambda item: (item[1].metric, item[1].start)):
         if rule.end is not None and rule.end <= rule.start:
-            yield FieldError(f"/rules/{number}/range_end", f"must be above range_start ({plain(rule.start)})")
+            yield FieldError(f"{at}/{number}/range_end", f"must be above range_start ({plain(rule.start)})")
         before = ends.get(rule.metric, ZERO)
         if rule.metric in ends and (before is None or rule.start < before):
-            yield FieldError(f"/rules/{number}/range_start", f"overlaps another range of {rule.metric}")
+            yield FieldError(f"{at}/{number}/range_start", f"overlaps another range of {rule.metric}")
         ends[rule.metric] = rule.end
