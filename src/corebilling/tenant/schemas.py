@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from corebilling.kernel.party import CorrectionMode, Proration
 from corebilling.tenant.domain.states import TenantStatus
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -16,9 +17,20 @@ Country = Annotated[str, Meta(min_length=2, max_length=2, description="ISO 3166-
 Currency = Annotated[str, Meta(min_length=3, max_length=3, description="ISO 4217.")]
 TimeZone = Annotated[str, Meta(min_length=1, max_length=64, description="IANA name, such as Europe/Paris.")]
 InvoicePrefix = Annotated[
-    str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{0,15}$(?!\n)", description="Heads invoice numbers: INV-2026-000123.")
+    str,
+    Meta(
+        pattern=r"^(?!CN$)[A-Z0-9][A-Z0-9-]{0,15}$(?!\n)",
+        description="Heads invoice numbers: INV-2026-000123. CN heads those of credit notes.",
+    ),
 ]
 NetDays = Annotated[int, Meta(ge=0, le=365, description="Days from the invoice's date until it is due.")]
+HowProrated = Annotated[
+    Proration, Meta(description="How parts of a period count: by the second, or by the day in the customer's zone.")
+]
+HowCorrected = Annotated[
+    CorrectionMode,
+    Meta(description="What a correction of a closed period becomes: a line of the next invoice, or a credit note."),
+]
 
 
 class TenantCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -33,6 +45,8 @@ class TenantCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     clock_at: Instant | None = None
     invoice_prefix: InvoicePrefix = "INV"
     net_days: NetDays = 30
+    proration: HowProrated = "second"
+    correction_mode: HowCorrected = "next_invoice"
 
 
 class TenantPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,6 +58,8 @@ class TenantPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     status: TenantStatus | UnsetType = UNSET
     invoice_prefix: InvoicePrefix | UnsetType = UNSET
     net_days: NetDays | UnsetType = UNSET
+    proration: HowProrated | UnsetType = UNSET
+    correction_mode: HowCorrected | UnsetType = UNSET
 
 
 class SettingsPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,6 +68,8 @@ class SettingsPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     name: Name | UnsetType = UNSET
     invoice_prefix: InvoicePrefix | UnsetType = UNSET
     net_days: NetDays | UnsetType = UNSET
+    proration: HowProrated | UnsetType = UNSET
+    correction_mode: HowCorrected | UnsetType = UNSET
 
 
 class TenantOut(msgspec.Struct, frozen=True):
@@ -67,6 +85,8 @@ class TenantOut(msgspec.Struct, frozen=True):
     status: TenantStatus
     invoice_prefix: str
     net_days: int
+    proration: Proration
+    correction_mode: CorrectionMode
     created_at: datetime
     updated_at: datetime
 

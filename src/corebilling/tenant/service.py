@@ -11,7 +11,7 @@ from corebilling.events.tenant import TenantCreated, TenantUpdated
 from corebilling.kernel import money, period
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import NotFound, invalid_field
-from corebilling.kernel.party import TenantProfile
+from corebilling.kernel.party import CorrectionMode, Proration, TenantProfile
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 from corebilling.tenant.clocks import TenantClocks, require_reachable
@@ -54,6 +54,8 @@ class TenantService(ApiKeys, TenantClocks):
             sandbox=data.sandbox,
             invoice_prefix=data.invoice_prefix,
             net_days=data.net_days,
+            proration=data.proration,
+            correction_mode=data.correction_mode,
             created_at=now,
         )
         assert row is not None
@@ -100,6 +102,8 @@ class TenantService(ApiKeys, TenantClocks):
             status=status,
             invoice_prefix=_or(change.invoice_prefix, before.invoice_prefix),
             net_days=_or(change.net_days, before.net_days),
+            proration=_or(change.proration, before.proration),
+            correction_mode=_or(change.correction_mode, before.correction_mode),
             updated_at=self._clock(),
         )
         return await self._changed(tx, _found(row, tenant_id))
@@ -113,6 +117,8 @@ class TenantService(ApiKeys, TenantClocks):
             name=_or(change.name, before.name),
             invoice_prefix=_or(change.invoice_prefix, before.invoice_prefix),
             net_days=_or(change.net_days, before.net_days),
+            proration=_or(change.proration, before.proration),
+            correction_mode=_or(change.correction_mode, before.correction_mode),
             updated_at=self._clock(),
         )
         return await self._changed(tx, _found(row, tenant_id))
@@ -122,7 +128,15 @@ class TenantService(ApiKeys, TenantClocks):
         rows = await queries.get_profiles(tx.conn, tenant_ids=list(tenant_ids))
         return {
             row.tenant_id: TenantProfile(
-                row.tenant_id, row.name, row.currency, row.time_zone, row.sandbox, row.invoice_prefix, row.net_days
+                row.tenant_id,
+                row.name,
+                row.currency,
+                row.time_zone,
+                row.sandbox,
+                row.invoice_prefix,
+                row.net_days,
+                convert(row.proration, Proration),
+                convert(row.correction_mode, CorrectionMode),
             )
             for row in rows
         }
@@ -158,6 +172,8 @@ def _shown(row: models.Tenant) -> TenantOut:
         status=convert(row.status, TenantStatus),
         invoice_prefix=row.invoice_prefix,
         net_days=row.net_days,
+        proration=convert(row.proration, Proration),
+        correction_mode=convert(row.correction_mode, CorrectionMode),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

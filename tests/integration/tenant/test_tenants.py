@@ -50,6 +50,21 @@ async def test_a_tenant_that_makes_no_sense_is_refused(
     assert [field.pointer for field in caught.value.fields] == [pointer]
 
 
+async def test_how_a_tenant_prorates_and_corrects_is_its_own_setting(parties: Parties, db: Database) -> None:
+    tenant_id = await parties.tenant("Careful", proration="day", correction_mode="credit_note")
+    other = await parties.tenant("Usual")
+    async with db.tenant(tenant_id) as tx:
+        profile = (await parties.tenants.profiles(tx, [tenant_id]))[tenant_id]
+        assert (profile.proration, profile.correction_mode) == ("day", "credit_note")
+        changed = await parties.tenants.update_settings(tx, tenant_id, SettingsPatch(proration="second"))
+        assert (changed.proration, changed.correction_mode) == ("second", "credit_note")
+    async with db.system() as tx:
+        usual = await parties.tenants.get(tx, other)
+        assert (usual.proration, usual.correction_mode) == ("second", "next_invoice")
+        changed = await parties.tenants.update(tx, other, TenantPatch(correction_mode="credit_note"))
+        assert (changed.proration, changed.correction_mode) == ("second", "credit_note")
+
+
 async def test_a_tenant_reads_and_changes_only_itself(parties: Parties, db: Database) -> None:
     mine, other = await parties.tenant("Mine"), await parties.tenant("Other")
     async with db.tenant(mine) as tx:

@@ -54,6 +54,8 @@ class Tenant(msgspec.Struct, frozen=True, gc=False):
     seq: int
     created_at: datetime
     updated_at: datetime
+    proration: str
+    correction_mode: str
 
 
 class TestClock(msgspec.Struct, frozen=True, gc=False):

@@ -27,14 +27,16 @@ class GetProfilesRow(msgspec.Struct, frozen=True, gc=False):
     sandbox: bool
     invoice_prefix: str
     net_days: int
+    proration: str
+    correction_mode: str
 
 
 ADD_TENANT: Final = """-- tenant/tenants.sql: AddTenant
 INSERT INTO tenants (tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days,
-  seq, created_at, updated_at)
+  proration, correction_mode, seq, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9,
-  1, $10, $10)
-RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at
+  $10, $11, 1, $12, $12)
+RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode
 """
 
 
@@ -50,20 +52,35 @@ async def add_tenant(
     sandbox: bool,
     invoice_prefix: str,
     net_days: int,
+    proration: str,
+    correction_mode: str,
     created_at: datetime,
 ) -> models.Tenant | None:
     """A new tenant; nothing else refers to it yet."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Tenant))
     await _cur.execute(
         ADD_TENANT,
-        (tenant_id, name, region, country, currency, time_zone, sandbox, invoice_prefix, net_days, created_at),
+        (
+            tenant_id,
+            name,
+            region,
+            country,
+            currency,
+            time_zone,
+            sandbox,
+            invoice_prefix,
+            net_days,
+            proration,
+            correction_mode,
+            created_at,
+        ),
     )
     _row: models.Tenant | None = await _cur.fetchone()
     return _row
 
 
 GET_TENANT: Final = """-- tenant/tenants.sql: GetTenant
-SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at FROM tenants WHERE tenant_id = $1
+SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode FROM tenants WHERE tenant_id = $1
 """
 
 
@@ -89,7 +106,7 @@ async def get_standing(conn: Connection, *, tenant_id: UUID) -> str | None:
 
 
 LOCK_TENANT: Final = """-- tenant/tenants.sql: LockTenant
-SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at FROM tenants WHERE tenant_id = $1 FOR UPDATE
+SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode FROM tenants WHERE tenant_id = $1 FOR UPDATE
 """
 
 
@@ -102,7 +119,7 @@ async def lock_tenant(conn: Connection, *, tenant_id: UUID) -> models.Tenant | N
 
 
 LIST_TENANTS: Final = """-- tenant/tenants.sql: ListTenants
-SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at FROM tenants
+SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode FROM tenants
 WHERE ($1::uuid IS NULL OR tenant_id < $1)
   AND ($2::text IS NULL OR status = $2)
   AND ($3::boolean IS NULL OR sandbox = $3)
@@ -123,18 +140,29 @@ async def list_tenants(
 
 CHANGE_SETTINGS: Final = """-- tenant/tenants.sql: ChangeSettings
 UPDATE tenants
-SET name = $1, invoice_prefix = $2, net_days = $3, seq = seq + 1, updated_at = $4
-WHERE tenant_id = $5
-RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at
+SET name = $1, invoice_prefix = $2, net_days = $3, proration = $4,
+    correction_mode = $5, seq = seq + 1, updated_at = $6
+WHERE tenant_id = $7
+RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode
 """
 
 
 async def change_settings(
-    conn: Connection, *, name: str, invoice_prefix: str, net_days: int, updated_at: datetime, tenant_id: UUID
+    conn: Connection,
+    *,
+    name: str,
+    invoice_prefix: str,
+    net_days: int,
+    proration: str,
+    correction_mode: str,
+    updated_at: datetime,
+    tenant_id: UUID,
 ) -> models.Tenant | None:
     """What a tenant may change about itself."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Tenant))
-    await _cur.execute(CHANGE_SETTINGS, (name, invoice_prefix, net_days, updated_at, tenant_id))
+    await _cur.execute(
+        CHANGE_SETTINGS, (name, invoice_prefix, net_days, proration, correction_mode, updated_at, tenant_id)
+    )
     _row: models.Tenant | None = await _cur.fetchone()
     return _row
 
@@ -142,9 +170,10 @@ async def change_settings(
 CHANGE_TENANT: Final = """-- tenant/tenants.sql: ChangeTenant
 UPDATE tenants
 SET name = $1, region = $2, country = $3, status = $4,
-    invoice_prefix = $5, net_days = $6, seq = seq + 1, updated_at = $7
-WHERE tenant_id = $8
-RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at
+    invoice_prefix = $5, net_days = $6, proration = $7, correction_mode = $8,
+    seq = seq + 1, updated_at = $9
+WHERE tenant_id = $10
+RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode
 """
 
 
@@ -157,18 +186,23 @@ async def change_tenant(
     status: str,
     invoice_prefix: str,
     net_days: int,
+    proration: str,
+    correction_mode: str,
     updated_at: datetime,
     tenant_id: UUID,
 ) -> models.Tenant | None:
     """What an administrator of the installation may change about a tenant."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Tenant))
-    await _cur.execute(CHANGE_TENANT, (name, region, country, status, invoice_prefix, net_days, updated_at, tenant_id))
+    await _cur.execute(
+        CHANGE_TENANT,
+        (name, region, country, status, invoice_prefix, net_days, proration, correction_mode, updated_at, tenant_id),
+    )
     _row: models.Tenant | None = await _cur.fetchone()
     return _row
 
 
 GET_PROFILES: Final = """-- tenant/tenants.sql: GetProfiles
-SELECT tenant_id, name, currency, time_zone, sandbox, invoice_prefix, net_days
+SELECT tenant_id, name, currency, time_zone, sandbox, invoice_prefix, net_days, proration, correction_mode
 FROM tenants WHERE tenant_id = ANY($1::uuid[])
 """
 
