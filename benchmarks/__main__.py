@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import backbone, close, ingest
+from benchmarks import backbone, close, ingest, preview, ratings
 from benchmarks.machine import describe
 from benchmarks.results import Result, encoded, show
 from corebilling.cli.bootstrap import platform_key
@@ -18,7 +18,7 @@ from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate, schema_root
 from corebilling.platform.embedded import EmbeddedStack
 
-NAMES = ("ingest", "singles", "close", "backbone")
+NAMES = ("ingest", "singles", "preview", "ratings", "close", "backbone")
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 
@@ -46,6 +46,8 @@ def main(
 
 def _measured(name: str, scale: float) -> list[Result]:
     """Each on fresh servers, so that none inherits another's bloat."""
+    if name == "ratings":
+        return ratings.run(scale)
     if name == "backbone":
         with EmbeddedStack.temporary(settings=POSTGRES) as stack:
             app_url = ensure_app_login(stack.database_url, secrets.token_urlsafe(16))
@@ -58,6 +60,8 @@ def _measured(name: str, scale: float) -> list[Result]:
             return asyncio.run(ingest.batches(url, admin_key, scale))
         if name == "singles":
             return asyncio.run(ingest.singles(url, admin_key, scale))
+        if name == "preview":
+            return asyncio.run(preview.run(url, admin_key, scale))
         return asyncio.run(close.run(url, admin_key, here.stack.database_url, scale))
 
 

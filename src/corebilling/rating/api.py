@@ -3,7 +3,9 @@
 from uuid import UUID
 
 from corebilling.platform.http import Edge, NamedDependency, get, post
-from corebilling.rating.schemas import PreviewOut, PreviewRequest, QuoteOut, QuoteRequest, UpcomingInvoiceOut
+from corebilling.rating.preview import preview
+from corebilling.rating.preview_schemas import PreviewOut, PreviewRequest
+from corebilling.rating.schemas import QuoteOut, QuoteRequest, UpcomingInvoiceOut
 from corebilling.rating.service import RatingService
 
 
@@ -16,9 +18,9 @@ async def quote_order(
 
 
 @post("/v1/pricing/preview", scope="billing:read", summary="Try out a price", status_code=200)
-async def preview_price(data: PreviewRequest, rating_service: NamedDependency[RatingService]) -> PreviewOut:
-    """What a price definition would charge for a quantity; nothing is stored."""
-    return rating_service.preview(data)
+async def preview_price(data: PreviewRequest) -> PreviewOut:
+    """What a price definition would charge for a quantity or for events, after what was billed before; nothing is stored."""
+    return preview(data)
 
 
 @get("/v1/subscriptions/{subscription_id:uuid}/upcoming-invoice", scope="billing:read", summary="Upcoming invoice")

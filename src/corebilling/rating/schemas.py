@@ -1,4 +1,4 @@
-"""What quotes, previews and upcoming invoices look like on the wire. Decimals are strings of plain digits."""
+"""What quotes and upcoming invoices look like on the wire. Decimals are strings of plain digits."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -62,14 +62,6 @@ class QuoteOut(msgspec.Struct):
     customer_id: str | None = None
 
 
-class PreviewRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A price definition and a quantity to try it with. The definition is kept as sent, so that no digit is lost."""
-
-    currency: Currency
-    price: msgspec.Raw
-    quantity: Decimal
-
-
 class StepOut(msgspec.Struct):
     """One step: `quantity` x `unit_amount` + `flat_amount` = `amount`."""
 
@@ -78,15 +70,6 @@ class StepOut(msgspec.Struct):
     unit_amount: str
     flat_amount: str
     amount: str
-
-
-class PreviewOut(msgspec.Struct):
-    """`amount` is exact, `amount_minor` is it rounded once."""
-
-    amount: str
-    amount_minor: int
-    currency: str
-    breakdown: list[StepOut]
 
 
 class UpcomingLineOut(msgspec.Struct):

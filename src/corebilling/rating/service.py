@@ -1,38 +1,30 @@
-"""Rating: prices checked and tried out, open periods rated as they grow, closed ones for good."""
+"""Rating: prices checked, orders quoted, open periods rated as they grow, closed ones for good."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from time import perf_counter
+from collections.abc import Sequence
 from uuid import UUID
 
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.decimals import plain
-from corebilling.kernel.errors import Conflict, DomainError, Invalid, NotFound
-from corebilling.kernel.money import exponent, to_minor
+from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.platform.db import Tx
-from corebilling.rating import metrics, store
+from corebilling.rating import store
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.closing import Closing
 from corebilling.rating.domain import rate_card
-from corebilling.rating.domain.amounts import faults
-from corebilling.rating.domain.engine import ENGINE_VERSION, of_quantity, rate
-from corebilling.rating.domain.price import parse
+from corebilling.rating.domain.engine import ENGINE_VERSION
 from corebilling.rating.domain.rating import NOTHING_BILLED, RatingOrder, Unrateable, current_period
 from corebilling.rating.live import LiveRating
+from corebilling.rating.metrics import counted
 from corebilling.rating.ports import Clocks, Contracts, Plans, RateCards, Usage
 from corebilling.rating.queries import ratings as queries
 from corebilling.rating.rater import Rater
 from corebilling.rating.schemas import (
-    PreviewOut,
-    PreviewRequest,
     QuoteOut,
     QuoteRequest,
     UpcomingInvoiceOut,
     measured,
     shown_line,
     shown_quote,
-    shown_step,
 )
 
 
@@ -68,22 +60,8 @@ class RatingService(PriceChecks):
     async def quote(self, tx: Tx, tenant_id: UUID, request: QuoteRequest) -> QuoteOut:
         """What an order costs by the tenant's default rate card, with each rule's calculation."""
         card = await self._rate_cards.default_rate_card(tx, tenant_id)
-        with _counted("quote"):
+        with counted("quote"):
             return shown_quote(card, rate_card.quote(card, measured(request.order)), request.customer_id)
-
-    def preview(self, request: PreviewRequest) -> PreviewOut:
-        """What a price would charge for a quantity. Needs no stored price."""
-        with _counted("preview"):
-            exponent(request.currency)
-            if found := list(faults(request.quantity, "/quantity")):
-                raise Invalid(f"/quantity {found[0].detail}", code="invalid_quantity", fields=found)
-            derivation = rate(parse(bytes(request.price)), of_quantity(request.quantity))
-            return PreviewOut(
-                amount=plain(derivation.amount),
-                amount_minor=to_minor(derivation.amount, request.currency),
-                currency=request.currency,
-                breakdown=[shown_step(step) for step in derivation.steps],
-            )
 
     async def charges(
         self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]
@@ -125,15 +103,3 @@ class RatingService(PriceChecks):
             engine_version=ENGINE_VERSION,
             lines=[shown_line(charge) for charge in rated.charges],
         )
-
-
-@contextmanager
-def _counted(operation: str) -> Iterator[None]:
-    started = perf_counter()
-    try:
-        yield
-    except DomainError:
-        metrics.PRICING_ERROR.labels(operation).inc()
-        raise
-    metrics.PRICING_SECONDS.labels(operation).observe(perf_counter() - started)
-    metrics.PRICING_SUCCESS.labels(operation).inc()

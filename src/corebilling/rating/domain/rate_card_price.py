@@ -112,5 +112,6 @@ def _number(metric: str, text: str) -> Decimal:
         raise Invalid(
             f"an event's {metric} is '{text[:40]}', which can't be priced: it {found.detail}; amend the event",
             code="unpriceable_usage",
+            fields=[FieldError(f"/properties/{metric.replace('~', '~0').replace('/', '~1')}", found.detail)],
         )
     return value
