@@ -17,7 +17,7 @@ class FieldError(msgspec.Struct, frozen=True):
 
 
 class DomainError(Exception):
-    """Something the caller can understand and act on. `kind` is one of the five words below."""
+    """Something the caller can understand and act on. `kind` is one of the words below."""
 
     kind = "invalid"
 
@@ -64,6 +64,12 @@ class Unauthenticated(DomainError):
     """The caller is not known: no credential, or one that doesn't hold."""
 
     kind = "unauthenticated"
+
+
+class TooMany(DomainError):
+    """The caller has used up what it may send for now; `retry_after_seconds` says until when."""
+
+    kind = "too_many"
 
 
 class Unavailable(DomainError):

@@ -1,6 +1,6 @@
 """Taking usage in: judge the events, claim their keys, store them, tell of it. One set-based pass a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,9 +16,11 @@ from corebilling.usage.domain.attribution import Owners
 from corebilling.usage.domain.event import ItemResult, Refusal, Sent, SubjectEvent, Undecodable, UsageEvent
 from corebilling.usage.domain.identity import ROTATION_LOCK, epoch_lock
 from corebilling.usage.domain.normalise import Normaliser, Surroundings, UsageRow
+from corebilling.usage.domain.quota import Gate
 from corebilling.usage.domain.rollup import HourTotal, hour_totals, reported_series
 from corebilling.usage.queries import ingest as queries
-from corebilling.usage.reading import Reading
+from corebilling.usage.quota_gate import count
+from corebilling.usage.quotas import Quotas
 
 _encode = msgspec.json.Encoder().encode
 _SERIES_PER_EVENT = 1_000
@@ -30,7 +32,7 @@ _CONFLICT = Refusal(
 )
 
 
-class Ingest(Reading):
+class Ingest(Quotas):
     """Stores usage events, each once."""
 
     async def ingest(self, tx: Tx, tenant_id: UUID, sent: Sequence[Sent]) -> list[ItemResult]:
@@ -42,14 +44,21 @@ class Ingest(Reading):
         received_at = self._clock()
         await queries.hold_write_locks(tx.conn, rotation_lock=ROTATION_LOCK, tenant_lock=epoch_lock(tenant_id))
         events = [item for item in sent if not isinstance(item, Undecodable)]
-        normaliser = Normaliser(await self._surroundings(tx, tenant_id, events))
+        around = await self._surroundings(tx, tenant_id, events)
+        normaliser = Normaliser(around)
         batch = _Batch(sent)
         for index, item in enumerate(sent):
             if isinstance(item, Undecodable):
                 batch.refuse(index, Refusal("invalid_event", item.detail, item.pointer))
             else:
                 batch.take(index, normaliser.row(index, item))
+        gate = await self.gate(tx, tenant_id, batch.rows.values(), present=around.present, at=received_at)
+        if gate is not None:
+            batch.hold_back(gate.refusals)
         fresh = await self._store(tx, tenant_id, batch, received_at) if batch.rows else []
+        if gate is not None:
+            await count(tx, tenant_id, gate, {row.key for row in fresh}, received_at)
+            batch.flag(gate)
         results = batch.conclude()
         if batch.refused:
             await _keep(tx, tenant_id, batch, received_at)
@@ -106,6 +115,8 @@ class _Batch:
         self.repeats: list[UsageRow] = []
         self.refused: dict[int, Refusal] = {}
         self.stored: dict[str, str] = {}
+        self.held: dict[str, Refusal] = {}
+        self.over: set[int] = set()
 
     def refuse(self, index: int, refusal: Refusal) -> None:
         """Reject one item."""
@@ -118,6 +129,16 @@ class _Batch:
         elif self.rows.setdefault(row.key, row) is not row:
             self.repeats.append(row)
 
+    def hold_back(self, refusals: Mapping[str, Refusal]) -> None:
+        """Reject those for which quotas leave no room."""
+        self.held = dict(refusals)
+        for key, refusal in refusals.items():
+            self.refused[self.rows.pop(key).index] = refusal
+
+    def flag(self, gate: Gate) -> None:
+        """Note what was accepted beyond a soft quota."""
+        self.over = {self.rows[key].index for key in gate.over}
+
     def settle(self, stored: dict[str, str]) -> None:
         """Note the bodies of the keys that were taken before this call."""
         self.stored = stored
@@ -127,11 +148,13 @@ class _Batch:
         duplicates: set[int] = set()
         known = [row for row in self.rows.values() if row.key in self.stored] if self.stored else []
         for row in (*known, *self.repeats):
-            if self.stored.get(row.key, self.rows[row.key].body) == row.body:
+            if row.key in self.held:
+                self.refused[row.index] = self.held[row.key]
+            elif self.stored.get(row.key, self.rows[row.key].body) == row.body:
                 duplicates.add(row.index)
             else:
                 self.refused[row.index] = _CONFLICT
-        if not duplicates and not self.refused:
+        if not duplicates and not self.refused and not self.over:
             return [ItemResult(item.id, "accepted") for item in self.sent]  # type: ignore[union-attr]
         return [self._result(index, index in duplicates) for index in range(len(self.sent))]
 
@@ -140,8 +163,9 @@ class _Batch:
         name = None if isinstance(item, Undecodable) else item.id
         refusal = self.refused.get(index)
         if refusal is None:
-            return ItemResult(name, "duplicate" if duplicate else "accepted")
-        return ItemResult(name, "rejected", refusal.code, refusal.detail, refusal.pointer)
+            return ItemResult(name, "duplicate" if duplicate else "accepted", over_quota=index in self.over)
+        retry = refusal.retry_after_seconds
+        return ItemResult(name, "rejected", refusal.code, refusal.detail, refusal.pointer, retry_after_seconds=retry)
 
 
 def _reports(tenant_id: UUID, totals: Sequence[HourTotal], at: datetime) -> list[NewEvent]:

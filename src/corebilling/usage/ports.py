@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from corebilling.kernel.party import Attribution
+from corebilling.kernel.party import Attribution, TenantProfile
 from corebilling.platform.db import Tx
 
 
@@ -23,3 +23,9 @@ class Clocks(Protocol):
     """What time it is for a tenant: a sandbox may have a clock of its own."""
 
     async def now(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, datetime]: ...
+
+
+class Tenants(Clocks, Protocol):
+    """Who the tenants are: quotas follow their calendar."""
+
+    async def profiles(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, TenantProfile]: ...

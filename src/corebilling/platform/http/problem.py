@@ -21,6 +21,7 @@ STATUS: Mapping[str, int] = {
     "not_found": 404,
     "conflict": 409,
     "invalid": 422,
+    "too_many": 429,
     "unavailable": 503,
 }
 """Status of each kind of DomainError."""

@@ -52,18 +52,24 @@ Status = Literal["accepted", "duplicate", "rejected"]
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why an event is rejected: a stable code, what to do about it, and the JSON pointer of the field."""
+    """Why an event is rejected: a stable code, what to do about it, the JSON pointer of the field, and when to try again."""
 
     code: str
     detail: str
     pointer: str
+    retry_after_seconds: int | None = None
 
 
 class ItemResult(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What became of one item; `id` is the event's own."""
+    """What became of one item; `id` is the event's own.
+
+    `over_quota`: accepted beyond a soft quota. `retry_after_seconds`: a hard quota refused it until then (the tenant's time).
+    """
 
     id: str | None
     status: Status
     code: str | None = None
     detail: str | None = None
     pointer: str | None = None
+    over_quota: bool = False
+    retry_after_seconds: int | None = None
