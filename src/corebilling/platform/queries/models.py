@@ -38,3 +38,24 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     first_failed_at: datetime
     last_failed_at: datetime
     envelope: str
+
+
+class Job(msgspec.Struct, frozen=True, gc=False):
+    """A row of jobs."""
+
+    tenant_id: UUID
+    job_id: UUID
+    kind: str
+    state: str
+    request: str
+    position: str | None
+    done: int
+    total: int | None
+    result: str | None
+    error: str | None
+    attempts: int
+    fence: int
+    due_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
