@@ -21,6 +21,8 @@ from corebilling.platform.bus.progress import unhandled
 from corebilling.platform.bus.router import Router
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database, Tx
+from corebilling.platform.jobs.service import JobService
+from corebilling.platform.jobs.worker import JobWorker
 from corebilling.platform.secrets import SecretBox, generate_key
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
@@ -95,6 +97,7 @@ class Container(containers.DeclarativeContainer):
         nats=providers.Singleton(NatsBus, settings.provided.nats_url, max_age=settings.provided.event_retention),
     )
     secret_box = providers.Singleton(_secret_box, settings)
+    job_service = providers.Singleton(JobService, clock=clock)
 
     # --- contexts, in an order without circles: checks and meters first, then who sells, what is sold, who agreed, what was used
     price_checks = providers.Singleton(PriceChecks)
@@ -170,6 +173,8 @@ class Container(containers.DeclarativeContainer):
         grace=settings.provided.usage_grace,
     )
     test_clocks = providers.Singleton(TestClocks, database, sandboxes=tenant_service, unhandled=progress)
+    job_hosts: providers.List = providers.List()
+    job_worker = providers.Singleton(JobWorker, database, job_hosts, clock=clock)
     usage_housekeeping = providers.Singleton(UsageHousekeeping, clock=clock)
     live_rater = providers.Singleton(LiveRater, database, rating_service, clock=clock)
     delivery_worker = providers.Singleton(

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 Role = Literal["api", "worker", "router", "migrate"]
-WorkerComponent = Literal["dispatcher", "webhook", "scheduler", "rating"]
-WORKER_COMPONENTS: tuple[WorkerComponent, ...] = ("dispatcher", "webhook", "scheduler", "rating")
+WorkerComponent = Literal["dispatcher", "webhook", "scheduler", "rating", "jobs"]
+WORKER_COMPONENTS: tuple[WorkerComponent, ...] = ("dispatcher", "webhook", "scheduler", "rating", "jobs")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]

@@ -14,6 +14,7 @@ from corebilling.platform.http.app import http_app
 from corebilling.platform.http.auth import Authenticator
 from corebilling.platform.http.jwks import Jwks, TokenVerifier
 from corebilling.platform.http.server import serve
+from corebilling.platform.jobs import api as jobs
 from corebilling.pricing import api as pricing
 from corebilling.rating import api as rating
 from corebilling.roles.lifespan import health_of, opened
@@ -23,7 +24,7 @@ from corebilling.tenant import api as tenant
 from corebilling.usage import api as usage
 from corebilling.webhook import api as webhook
 
-CONTEXTS = (tenant, customer, pricing, subscription, usage, rating, scheduler, invoice, payment, ledger, webhook)
+CONTEXTS = (tenant, customer, pricing, subscription, usage, rating, scheduler, invoice, payment, ledger, webhook, jobs)
 
 
 async def run(container: Container, stopping: asyncio.Event) -> None:
@@ -62,6 +63,7 @@ def application(container: Container) -> Litestar:
             "payment_service": container.payment_service,
             "ledger_service": container.ledger_service,
             "webhook_service": container.webhook_service,
+            "job_service": container.job_service,
         },
         authenticator=Authenticator(database=container.database(), keys=container.tenant_service(), tokens=tokens),
         database=container.database(),

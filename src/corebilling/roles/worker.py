@@ -45,4 +45,5 @@ _LOOPS: dict[WorkerComponent, Callable[[Container], _Loop]] = {
     "webhook": lambda container: container.delivery_worker().run,
     "scheduler": lambda container: _scheduler(container).run,
     "rating": lambda container: container.live_rater().run,
+    "jobs": lambda container: container.job_worker().run,
 }
