@@ -4,6 +4,7 @@ A contract is a timeline. Phases say what is subscribed to; calendars say where 
 their end, so a period that is over is computed the same for ever.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -100,20 +101,11 @@ class Contract(msgspec.Struct, frozen=True):
 
     def whole_period(self, index: int) -> Period:
         """The `index`-th period as its calendar has it, uncut."""
-        calendar = self._calendar_of(index)
-        offset = index - calendar.first_index
-        return Period(_boundary(calendar, offset), _boundary(calendar, offset + 1), index)
+        return whole_period(self.calendars, index)
 
     def period(self, index: int) -> Period:
         """The `index`-th period as it is billed: cut where billing begins or ends and where the calendar changes."""
-        place = self._place_of(index)
-        calendar, whole = self.calendars[place], self.whole_period(index)
-        ends = [whole.end]
-        if place + 1 < len(self.calendars):
-            ends.append(self.calendars[place + 1].starts_at)
-        if self.ends_at is not None and self.ends_at > calendar.starts_at:
-            ends.append(self.ends_at)
-        return Period(max(whole.start, calendar.starts_at), min(ends), index)
+        return billed_period(self.calendars, self.ends_at, index)
 
     def period_at(self, at: datetime) -> Period:
         """The billed period that holds the instant, or would if billing went on. Raises `Invalid` before billing begins."""
@@ -127,11 +119,31 @@ class Contract(msgspec.Struct, frozen=True):
         """The phases that run at some instant of `[start, end)`."""
         return tuple(p for p in self.phases if p.starts_at < end and (p.ends_at is None or p.ends_at > start))
 
-    def _place_of(self, index: int) -> int:
-        return max(n for n, calendar in enumerate(self.calendars) if calendar.first_index <= index)
 
-    def _calendar_of(self, index: int) -> Calendar:
-        return self.calendars[self._place_of(index)]
+def whole_period(calendars: Sequence[Calendar], index: int) -> Period:
+    """The `index`-th period as its calendar has it, uncut."""
+    calendar = calendars[_place_of(calendars, index)]
+    offset = index - calendar.first_index
+    return Period(_boundary(calendar, offset), _boundary(calendar, offset + 1), index)
+
+
+def billed_period(calendars: Sequence[Calendar], ends_at: datetime | None, index: int) -> Period:
+    """The `index`-th period cut where billing begins or ends and where the calendar changes.
+
+    One that starts at or after `ends_at` doesn't count: nothing is billed then.
+    """
+    place = _place_of(calendars, index)
+    calendar, whole = calendars[place], whole_period(calendars, index)
+    ends = [whole.end]
+    if place + 1 < len(calendars):
+        ends.append(calendars[place + 1].starts_at)
+    if ends_at is not None and ends_at > calendar.starts_at:
+        ends.append(ends_at)
+    return Period(max(whole.start, calendar.starts_at), min(ends), index)
+
+
+def _place_of(calendars: Sequence[Calendar], index: int) -> int:
+    return max(n for n, calendar in enumerate(calendars) if calendar.first_index <= index)
 
 
 def _boundary(calendar: Calendar, offset: int) -> datetime:
