@@ -39,3 +39,19 @@ CREATE TABLE usage_voids (
   PRIMARY KEY (tenant_id, subscription_id, meter_id, ts, key)
 );
 SELECT corebilling_secure('usage_voids', app => 'SELECT, INSERT', router => 'SELECT');
+
+-- What counts in a window: its events that pass their meter's filters and aren't taken back. Every figure is made of
+-- these rows or of rollups that say the same. Row security is the caller's, and queries are planned as if they had
+-- this text in them. The look-up of voids is a scalar one, lest it become a scan of them.
+CREATE FUNCTION corebilling_counted_usage(
+  of_tenant uuid, of_subscription uuid, of_meter uuid, from_at timestamptz, to_at timestamptz, up_to_epoch bigint
+) RETURNS TABLE (ts timestamptz, key uuid, quantity numeric, unique_value text, group_values text[])
+LANGUAGE sql STABLE AS $$
+  SELECT e.ts, e.key, e.quantity, e.unique_value, e.group_values
+  FROM usage_events AS e
+  WHERE e.tenant_id = of_tenant AND e.subscription_id = of_subscription AND e.meter_id = of_meter
+    AND e.ts >= from_at AND e.ts < to_at AND e.epoch <= up_to_epoch AND e.counted
+    AND (SELECT true FROM usage_voids AS v
+         WHERE v.tenant_id = of_tenant AND v.subscription_id = of_subscription AND v.meter_id = of_meter
+           AND v.ts = e.ts AND v.key = e.key AND v.epoch <= up_to_epoch) IS NULL
+$$;

@@ -11,11 +11,12 @@ from corebilling.kernel.errors import Conflict, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
 from corebilling.usage.domain.meter import NUMERIC, Meter, MeterReading
+from corebilling.usage.queries import measuring, models
 from corebilling.usage.queries import meters as queries
-from corebilling.usage.queries import models
 from corebilling.usage.schemas import MeterCreate, MeterOut
 
 _REMEMBERED_TENANTS = 10_000
+_REMEMBERED_METERS = 100_000
 _PERCENTILE_DECIMALS = 4
 
 
@@ -25,6 +26,7 @@ class Meters:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._readings: dict[UUID, dict[str, MeterReading]] = {}
+        self._meters: dict[tuple[UUID, UUID], Meter] = {}
 
     async def create_meter(self, tx: Tx, tenant_id: UUID, data: MeterCreate) -> MeterOut:
         """A new meter. Raises `Invalid` for fields that don't go with the aggregation, `Conflict` for a taken code."""
@@ -70,6 +72,11 @@ class Meters:
         readings = await self.readings(tx, tenant_id, set(codes))
         return {code: readings[code].meter.id for code in codes if code in readings}
 
+    async def dimensions(self, tx: Tx, tenant_id: UUID, codes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The properties that these meters group by; codes that aren't there are left out."""
+        readings = await self.readings(tx, tenant_id, set(codes))
+        return {code: readings[code].meter.group_by for code in codes if code in readings}
+
     async def readings(self, tx: Tx, tenant_id: UUID, codes: Collection[str]) -> Mapping[str, MeterReading]:
         """At least those of the tenant's meters with these codes that exist. A code not met before is looked up."""
         known = self._readings.get(tenant_id, {})
@@ -81,6 +88,20 @@ class Meters:
             self._readings.clear()
         self._readings[tenant_id] = known = {**known, **fresh}
         return known
+
+    async def by_ids(self, tx: Tx, ids: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], Meter]:
+        """Those of the (tenant, meter) that exist. One not met before is looked up."""
+        found = {one: self._meters[one] for one in ids if one in self._meters}
+        unknown = [one for one in ids if one not in found]
+        if unknown:
+            tenant_ids, meter_ids = [tenant_id for tenant_id, _ in unknown], [meter_id for _, meter_id in unknown]
+            rows = await measuring.find_meters_by_id(tx.conn, tenant_ids=tenant_ids, ids=meter_ids)
+            fresh = {(row.tenant_id, row.id): _meter(row) for row in rows}
+            if len(self._meters) >= _REMEMBERED_METERS:
+                self._meters.clear()
+            self._meters |= fresh
+            found |= fresh
+        return found
 
 
 def _meter(row: models.Meter) -> Meter:

@@ -10,12 +10,12 @@ import msgspec
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import NotFound
-from corebilling.kernel.usage import LateWindow, UsageWindow
+from corebilling.kernel.usage import LateWindow
 from corebilling.platform.db import Tx
 from corebilling.usage.domain.attribution import Owners
 from corebilling.usage.domain.cursor import Position
 from corebilling.usage.domain.windows import Window, boundary_after, require_whole_hours
-from corebilling.usage.meters import Meters
+from corebilling.usage.measuring import Measuring
 from corebilling.usage.ports import Clocks, Subscriptions
 from corebilling.usage.queries import ingest as ingest_queries
 from corebilling.usage.queries import meters as meter_queries
@@ -44,27 +44,13 @@ class EventFilter(msgspec.Struct, frozen=True):
     end: datetime | None = None
 
 
-class Reading(Meters):
+class Reading(Measuring):
     """Answers questions about stored usage."""
 
     def __init__(self, *, clock: Clock, clocks: Clocks, subscriptions: Subscriptions) -> None:
         super().__init__(clock=clock)
         self._clocks = clocks
         self._subscriptions = subscriptions
-
-    async def aggregate(self, tx: Tx, windows: Sequence[UsageWindow]) -> list[Decimal]:
-        """The quantity of each window as its meter sums it up, in the order given; 0 where nothing was used."""
-        if not windows:
-            return []
-        return await queries.aggregate(
-            tx.conn,
-            tenant_ids=[window.tenant_id for window in windows],
-            subscription_ids=[window.subscription_id for window in windows],
-            meter_ids=[window.meter_id for window in windows],
-            starts=[window.start for window in windows],
-            ends=[window.end for window in windows],
-            epochs=[window.epoch for window in windows],
-        )
 
     async def late(self, tx: Tx, windows: Sequence[LateWindow]) -> list[tuple[UUID, UUID, datetime]]:
         """(tenant, subscription, hour) of usage that came after its period was sealed.

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.rows import args_row, scalar_row
+from psycopg.rows import args_row
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -51,68 +51,6 @@ class ListEventsRow(msgspec.Struct, frozen=True, gc=False):
     received_at: datetime
     quantity: Decimal
     properties: str | None
-
-
-AGGREGATE: Final = """-- usage/reading.sql: Aggregate
-SELECT (CASE m.aggregation
-    WHEN 'count' THEN coalesce(counted.event_count, 0)
-    WHEN 'sum' THEN coalesce(counted.value_sum, 0)
-    WHEN 'max' THEN coalesce(counted.value_max, 0)
-    ELSE coalesce(different.event_count, 0)
-  END)::numeric AS quantity
-FROM (
-  SELECT w.tenant_id, w.subscription_id, w.meter_id, w.start_at, w.end_at, w.epoch, w.place, least(date_bin('1 hour', w.start_at + interval '59 minutes 59.999999 seconds', '2000-01-01 00:00+00'), w.end_at) AS whole_from,
-    greatest(date_bin('1 hour', w.end_at, '2000-01-01 00:00+00'), w.start_at) AS whole_to
-  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::bigint[])
-    WITH ORDINALITY AS w(tenant_id, subscription_id, meter_id, start_at, end_at, epoch, place)
-) AS q
-LEFT JOIN meters AS m ON m.tenant_id = q.tenant_id AND m.id = q.meter_id
-LEFT JOIN LATERAL (
-  SELECT sum(p.event_count) AS event_count, sum(p.value_sum) AS value_sum, max(p.value_max) AS value_max
-  FROM (
-    SELECT r.event_count, r.value_sum, r.value_max FROM usage_rollups AS r
-    WHERE q.start_at < q.end_at
-      AND r.tenant_id = q.tenant_id AND r.subscription_id = q.subscription_id AND r.meter_id = q.meter_id
-      AND r.hour_at >= q.whole_from AND r.hour_at < q.whole_to AND r.epoch + 0 <= q.epoch
-    UNION ALL
-    SELECT 1, e.quantity, e.quantity FROM usage_events AS e
-    WHERE q.start_at < q.whole_from
-      AND e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
-      AND e.ts >= q.start_at AND e.ts < q.whole_from AND e.epoch <= q.epoch
-    UNION ALL
-    SELECT 1, e.quantity, e.quantity FROM usage_events AS e
-    WHERE q.whole_to < q.end_at AND q.whole_from <= q.whole_to
-      AND e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
-      AND e.ts >= q.whole_to AND e.ts < q.end_at AND e.epoch <= q.epoch
-  ) AS p
-  WHERE m.aggregation <> 'unique_count'
-) AS counted ON true
-LEFT JOIN LATERAL (
-  SELECT count(DISTINCT e.unique_value) AS event_count FROM usage_events AS e
-  WHERE m.aggregation = 'unique_count' AND e.tenant_id = q.tenant_id AND e.subscription_id = q.subscription_id AND e.meter_id = q.meter_id
-    AND e.ts >= q.start_at AND e.ts < q.end_at AND e.epoch <= q.epoch
-) AS different ON true
-ORDER BY q.place
-"""
-
-
-async def aggregate(
-    conn: Connection,
-    *,
-    tenant_ids: Sequence[UUID | None],
-    subscription_ids: Sequence[UUID | None],
-    meter_ids: Sequence[UUID | None],
-    starts: Sequence[datetime | None],
-    ends: Sequence[datetime | None],
-    epochs: Sequence[int | None],
-) -> list[Decimal]:
-    """The quantity of each window, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events, different values always from the events. `epoch + 0` keeps the index by epoch, which serves FindLate, from being taken for the one by hour."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(
-        AGGREGATE, (list(tenant_ids), list(subscription_ids), list(meter_ids), list(starts), list(ends), list(epochs))
-    )
-    _rows: list[Decimal] = await _cur.fetchall()
-    return _rows
 
 
 FIND_LATE: Final = """-- usage/reading.sql: FindLate
