@@ -6,7 +6,7 @@ from corebilling.kernel.errors import FieldError, Invalid
 from corebilling.kernel.money import exponent
 from corebilling.kernel.plan import PriceKind, RateCard
 from corebilling.rating.domain import rate_card
-from corebilling.rating.domain.price import parse
+from corebilling.rating.domain.price import parse, stored
 
 
 class PriceChecks:
@@ -26,6 +26,10 @@ class PriceChecks:
                 f"the price can't be used: {found.pointer} {found.detail}", code="invalid_price", fields=[found]
             )
         return price.MODEL
+
+    def group_by(self, definition: str) -> tuple[str, ...]:
+        """The properties of events that a checked definition looks at; its meter must group usage by them."""
+        return stored(definition).group_by
 
     def check_rate_card(self, card: RateCard) -> None:
         """Raises `Invalid` with a JSON pointer for each fault of a rate card."""

@@ -22,6 +22,10 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     interval: str
     interval_count: int
     created_at: datetime
+    currencies: list[str]
+    commitments: str
+    trial_days: int
+    deprecated_at: datetime | None
 
 
 class Price(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +43,10 @@ class Price(msgspec.Struct, frozen=True, gc=False):
     model: str
     definition: str
     created_at: datetime
+    code: str | None
+    currency: str | None
+    timing: str
+    every: int
 
 
 class RateCard(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import psycopg
 from psycopg.rows import args_row
 
@@ -16,11 +17,19 @@ from corebilling.pricing.queries import models
 Connection = psycopg.AsyncConnection[Any]
 
 
+class GetPlansOfPricesRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of GetPlansOfPrices."""
+
+    tenant_id: UUID
+    plan_id: UUID
+
+
 ADD_PLAN: Final = """-- pricing/plans.sql: AddPlan
-INSERT INTO plans (tenant_id, plan_id, code, version, name, currency, interval, interval_count, created_at)
-VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8)
+INSERT INTO plans (tenant_id, plan_id, code, version, name, currency, currencies, interval, interval_count, commitments, trial_days, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7::text[], $8, $9, $10::json,
+  $11, $12)
 ON CONFLICT (tenant_id, code, version) DO NOTHING
-RETURNING tenant_id, plan_id, code, version, name, currency, interval, interval_count, created_at
+RETURNING tenant_id, plan_id, code, version, name, currency, interval, interval_count, created_at, currencies, commitments, trial_days, deprecated_at
 """
 
 
@@ -30,25 +39,47 @@ async def add_plan(
     tenant_id: UUID,
     plan_id: UUID,
     code: str,
+    version: int,
     name: str,
     currency: str,
+    currencies: Sequence[str | None],
     interval: str,
     interval_count: int,
+    commitments: str,
+    trial_days: int,
     created_at: datetime,
 ) -> models.Plan | None:
-    """A plan version; no row comes back where the code has that version already."""
+    """The next version of a plan, or the first; no row comes back where somebody else took that version."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Plan))
-    await _cur.execute(ADD_PLAN, (tenant_id, plan_id, code, name, currency, interval, interval_count, created_at))
+    await _cur.execute(
+        ADD_PLAN,
+        (
+            tenant_id,
+            plan_id,
+            code,
+            version,
+            name,
+            currency,
+            list(currencies),
+            interval,
+            interval_count,
+            commitments,
+            trial_days,
+            created_at,
+        ),
+    )
     _row: models.Plan | None = await _cur.fetchone()
     return _row
 
 
 ADD_PRICES: Final = """-- pricing/plans.sql: AddPrices
-INSERT INTO prices (tenant_id, price_id, plan_id, position, kind, name, meter_id, meter_code, unit, model, definition, created_at)
-SELECT $1, p.price_id, $2, p.position, p.kind, p.name, p.meter_id, p.meter_code, p.unit, p.model, p.definition, $3
-FROM unnest($4::uuid[], $5::integer[], $6::text[], $7::text[], $8::uuid[],
-  $9::text[], $10::text[], $11::text[], $12::json[])
-  AS p(price_id, position, kind, name, meter_id, meter_code, unit, model, definition)
+INSERT INTO prices (tenant_id, price_id, plan_id, position, code, currency, kind, name, meter_id, meter_code, unit, timing, every,
+  model, definition, created_at)
+SELECT $1, p.price_id, $2, p.position, p.code, p.currency, p.kind, p.name, p.meter_id, p.meter_code, p.unit, p.timing, p.every,
+  p.model, p.definition, $3
+FROM unnest($4::uuid[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::text[],
+  $10::uuid[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::text[], $16::json[])
+  AS p(price_id, position, code, currency, kind, name, meter_id, meter_code, unit, timing, every, model, definition)
 ORDER BY p.price_id
 """
 
@@ -61,15 +92,19 @@ async def add_prices(
     created_at: datetime,
     price_ids: Sequence[UUID | None],
     positions: Sequence[int | None],
+    codes: Sequence[str | None],
+    currencies: Sequence[str | None],
     kinds: Sequence[str | None],
     names: Sequence[str | None],
     meter_ids: Sequence[UUID | None],
     meter_codes: Sequence[str | None],
     units: Sequence[str | None],
+    timings: Sequence[str | None],
+    everies: Sequence[int | None],
     models: Sequence[str | None],
     definitions: Sequence[str | bytes | None],
 ) -> None:
-    """All prices of a plan version at once."""
+    """All prices of a plan version at once: it never gets any more."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(
         ADD_PRICES,
@@ -79,59 +114,112 @@ async def add_prices(
             created_at,
             list(price_ids),
             list(positions),
+            list(codes),
+            list(currencies),
             list(kinds),
             list(names),
             list(meter_ids),
             list(meter_codes),
             list(units),
+            list(timings),
+            list(everies),
             list(models),
             list(definitions),
         ),
     )
 
 
+DEPRECATE_PLANS: Final = """-- pricing/plans.sql: DeprecatePlans
+UPDATE plans SET deprecated_at = $1
+WHERE tenant_id = $2 AND plan_id = ANY($3::uuid[]) AND deprecated_at IS NULL
+RETURNING tenant_id, plan_id, code, version, name, currency, interval, interval_count, created_at, currencies, commitments, trial_days, deprecated_at
+"""
+
+
+async def deprecate_plans(
+    conn: Connection, *, deprecated_at: datetime | None, tenant_id: UUID, plan_ids: Sequence[UUID | None]
+) -> list[models.Plan]:
+    """Takes versions off sale; those that are already stay as they are and don't come back."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Plan))
+    await _cur.execute(DEPRECATE_PLANS, (deprecated_at, tenant_id, list(plan_ids)))
+    _rows: list[models.Plan] = await _cur.fetchall()
+    return _rows
+
+
 LIST_PLANS: Final = """-- pricing/plans.sql: ListPlans
-SELECT tenant_id, plan_id, code, version, name, currency, interval, interval_count, created_at FROM plans
+SELECT tenant_id, plan_id, code, version, name, currency, interval, interval_count, created_at, currencies, commitments, trial_days, deprecated_at FROM plans
 WHERE tenant_id = $1
   AND ($2::uuid IS NULL OR plan_id < $2)
   AND ($3::text IS NULL OR code = $3)
-  AND ($4::text IS NULL OR currency = $4)
+  AND ($4::text IS NULL OR currency = $4 OR $4 = ANY(currencies))
+  AND ($5::boolean IS NULL OR (deprecated_at IS NOT NULL) = $5)
 ORDER BY plan_id DESC
-LIMIT $5::int
+LIMIT $6::int
 """
 
 
 async def list_plans(
-    conn: Connection, *, tenant_id: UUID, before_id: UUID | None, code: str | None, currency: str | None, page_size: int
+    conn: Connection,
+    *,
+    tenant_id: UUID,
+    before_id: UUID | None,
+    code: str | None,
+    currency: str | None,
+    deprecated: bool | None,
+    page_size: int,
 ) -> list[models.Plan]:
     """Newest first, a page at a time; ids are ordered by time of creation."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Plan))
-    await _cur.execute(LIST_PLANS, (tenant_id, before_id, code, currency, page_size))
+    await _cur.execute(LIST_PLANS, (tenant_id, before_id, code, currency, deprecated, page_size))
     _rows: list[models.Plan] = await _cur.fetchall()
     return _rows
 
 
 FIND_PLANS_BY_REFS: Final = """-- pricing/plans.sql: FindPlansByRefs
-SELECT p.tenant_id, p.plan_id, p.code, p.version, p.name, p.currency, p.interval, p.interval_count, p.created_at FROM plans AS p WHERE p.tenant_id = $1 AND p.plan_id = ANY($2::uuid[])
-UNION
-(SELECT DISTINCT ON (p.code) p.tenant_id, p.plan_id, p.code, p.version, p.name, p.currency, p.interval, p.interval_count, p.created_at FROM plans AS p
- WHERE p.tenant_id = $1 AND p.code = ANY($3::text[])
- ORDER BY p.code, p.version DESC)
+SELECT p.tenant_id, p.plan_id, p.code, p.version, p.name, p.currency, p.interval, p.interval_count, p.created_at, p.currencies, p.commitments, p.trial_days, p.deprecated_at FROM plans AS p WHERE p.tenant_id = $1 AND p.plan_id = ANY($2::uuid[])
+UNION ALL
+SELECT p.tenant_id, p.plan_id, p.code, p.version, p.name, p.currency, p.interval, p.interval_count, p.created_at, p.currencies, p.commitments, p.trial_days, p.deprecated_at FROM unnest($3::text[], $4::integer[]) AS v(code, version)
+JOIN plans AS p ON p.tenant_id = $1 AND p.code = v.code AND p.version = v.version
+UNION ALL
+(SELECT DISTINCT ON (p.code) p.tenant_id, p.plan_id, p.code, p.version, p.name, p.currency, p.interval, p.interval_count, p.created_at, p.currencies, p.commitments, p.trial_days, p.deprecated_at FROM plans AS p
+ WHERE p.tenant_id = $1 AND p.code = ANY($5::text[])
+ ORDER BY p.code, (p.deprecated_at IS NOT NULL), p.version DESC)
 """
 
 
 async def find_plans_by_refs(
-    conn: Connection, *, tenant_id: UUID, plan_ids: Sequence[UUID | None], codes: Sequence[str | None]
+    conn: Connection,
+    *,
+    tenant_id: UUID,
+    plan_ids: Sequence[UUID | None],
+    version_codes: Sequence[str | None],
+    versions: Sequence[int | None],
+    codes: Sequence[str | None],
 ) -> list[models.Plan]:
-    """Plans by id, and by code in their latest version."""
+    """Plans by id, by code and version, and by code alone: then the latest version on sale, else the latest of all."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Plan))
-    await _cur.execute(FIND_PLANS_BY_REFS, (tenant_id, list(plan_ids), list(codes)))
+    await _cur.execute(
+        FIND_PLANS_BY_REFS, (tenant_id, list(plan_ids), list(version_codes), list(versions), list(codes))
+    )
+    _rows: list[models.Plan] = await _cur.fetchall()
+    return _rows
+
+
+GET_VERSIONS: Final = """-- pricing/plans.sql: GetVersions
+SELECT tenant_id, plan_id, code, version, name, currency, interval, interval_count, created_at, currencies, commitments, trial_days, deprecated_at FROM plans WHERE tenant_id = $1 AND code = $2 ORDER BY version DESC
+"""
+
+
+async def get_versions(conn: Connection, *, tenant_id: UUID, code: str) -> list[models.Plan]:
+    """All versions of a plan, newest first: there are as many as somebody published by hand."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Plan))
+    await _cur.execute(GET_VERSIONS, (tenant_id, code))
     _rows: list[models.Plan] = await _cur.fetchall()
     return _rows
 
 
 GET_PLANS: Final = """-- pricing/plans.sql: GetPlans
-SELECT p.tenant_id, p.plan_id, p.code, p.version, p.name, p.currency, p.interval, p.interval_count, p.created_at FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, plan_id)
+SELECT p.tenant_id, p.plan_id, p.code, p.version, p.name, p.currency, p.interval, p.interval_count, p.created_at, p.currencies, p.commitments, p.trial_days, p.deprecated_at FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, plan_id)
 JOIN plans AS p ON p.tenant_id = k.tenant_id AND p.plan_id = k.plan_id
 """
 
@@ -146,8 +234,24 @@ async def get_plans(
     return _rows
 
 
+GET_PLANS_OF_PRICES: Final = """-- pricing/plans.sql: GetPlansOfPrices
+SELECT DISTINCT p.tenant_id, p.plan_id FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, price_id)
+JOIN prices AS p ON p.tenant_id = k.tenant_id AND p.price_id = k.price_id
+"""
+
+
+async def get_plans_of_prices(
+    conn: Connection, *, tenant_ids: Sequence[UUID | None], price_ids: Sequence[UUID | None]
+) -> list[GetPlansOfPricesRow]:
+    """The plan versions that a batch of prices over many tenants belongs to."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(GetPlansOfPricesRow))
+    await _cur.execute(GET_PLANS_OF_PRICES, (list(tenant_ids), list(price_ids)))
+    _rows: list[GetPlansOfPricesRow] = await _cur.fetchall()
+    return _rows
+
+
 GET_PRICES_OF_PLANS: Final = """-- pricing/plans.sql: GetPricesOfPlans
-SELECT p.tenant_id, p.price_id, p.plan_id, p.position, p.kind, p.name, p.meter_id, p.meter_code, p.unit, p.model, p.definition, p.created_at FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, plan_id)
+SELECT p.tenant_id, p.price_id, p.plan_id, p.position, p.kind, p.name, p.meter_id, p.meter_code, p.unit, p.model, p.definition, p.created_at, p.code, p.currency, p.timing, p.every FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, plan_id)
 JOIN prices AS p ON p.tenant_id = k.tenant_id AND p.plan_id = k.plan_id
 ORDER BY p.tenant_id, p.plan_id, p.position
 """

@@ -1,0 +1,13 @@
+"""The kinds of text that all of pricing's requests are made of."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+Code = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$(?!\n)", description="Your own short name for it.")
+]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Currency = Annotated[str, Meta(min_length=3, max_length=3, description="ISO 4217.")]
+Unit = Annotated[str, Meta(min_length=1, max_length=40, description="For people, such as kg or 1,000 tokens.")]
+MeterCode = Annotated[str, Meta(min_length=1, max_length=200)]
