@@ -28,6 +28,7 @@ from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.closing import Closing
 from corebilling.scheduler.handlers import HANDLERS as SCHEDULER_HANDLERS
 from corebilling.scheduler.service import SchedulerService
+from corebilling.scheduler.waking import WakeUps
 from corebilling.subscription.handlers import HANDLERS as SUBSCRIPTION_HANDLERS
 from corebilling.subscription.schemas import SubscriptionCreate
 from corebilling.subscription.service import SubscriptionService
@@ -87,8 +88,9 @@ class World:
             clocks=self.tenants,
             debounce_seconds=5,
         )
-        self.scheduler = SchedulerService(grace_seconds=GRACE.total_seconds())
+        self.scheduler = SchedulerService(subscriptions=self.subscriptions, grace_seconds=GRACE.total_seconds())
         self.closing = Closing(db, clock=clock, usage=self.usage, sandboxes=self.tenants, grace=GRACE, batch_size=100)
+        self.wake_ups = WakeUps(db, clock=clock, sandboxes=self.tenants)
         self.clocks = TestClocks(db, sandboxes=self.tenants, unhandled=self)
         self.live_rater = LiveRater(db, self.rating, clock=clock)
 

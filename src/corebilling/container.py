@@ -33,6 +33,7 @@ from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.closing import Closing
 from corebilling.scheduler.handlers import HANDLERS as SCHEDULER_HANDLERS
 from corebilling.scheduler.service import SchedulerService
+from corebilling.scheduler.waking import WakeUps
 from corebilling.settings import Settings
 from corebilling.subscription.handlers import HANDLERS as SUBSCRIPTION_HANDLERS
 from corebilling.subscription.service import SubscriptionService
@@ -148,7 +149,11 @@ class Container(containers.DeclarativeContainer):
         secret_box=secret_box,
         allow_private_targets=settings.provided.webhook_allow_private_targets,
     )
-    scheduler_service = providers.Singleton(SchedulerService, grace_seconds=settings.provided.usage_grace_seconds)
+    scheduler_service = providers.Singleton(
+        SchedulerService,
+        subscriptions=subscription_service,
+        grace_seconds=settings.provided.usage_grace_seconds,
+    )
 
     # --- the backbone
     consumers = providers.List(
@@ -172,6 +177,7 @@ class Container(containers.DeclarativeContainer):
         sandboxes=tenant_service,
         grace=settings.provided.usage_grace,
     )
+    wake_ups = providers.Singleton(WakeUps, database, clock=clock, sandboxes=tenant_service)
     test_clocks = providers.Singleton(TestClocks, database, sandboxes=tenant_service, unhandled=progress)
     job_hosts: providers.List = providers.List()
     job_worker = providers.Singleton(JobWorker, database, job_hosts, clock=clock)

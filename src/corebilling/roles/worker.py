@@ -26,6 +26,7 @@ def _scheduler(container: Container) -> SchedulerWorker:
     return SchedulerWorker(
         database,
         container.closing(),
+        container.wake_ups(),
         container.test_clocks(),
         duties=[
             Duty("usage-housekeeping", _HOUR_SECONDS, lambda: usage.run(database)),

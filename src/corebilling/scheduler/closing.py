@@ -10,7 +10,7 @@ from corebilling.kernel.ids import new_id
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Database, Tx
 from corebilling.scheduler import metrics, store
-from corebilling.scheduler.domain.cycle import Cycle
+from corebilling.scheduler.domain.cycle import Cycle, together
 from corebilling.scheduler.ports import SandboxClocks, Usage
 from corebilling.scheduler.queries import cycles as queries
 
@@ -68,8 +68,9 @@ class Closing:
         if not due:
             return
         closed_ats = [clocks.get(cycle.tenant_id, wall) for cycle in due]
-        await store.close_cycles(tx, due, [epochs[cycle.tenant_id] for cycle in due], closed_ats)
-        await store.open_cycles(tx, [cycle.next(new_id()) for cycle in due if not cycle.is_last], self._grace)
+        groups = together(due, new_id)
+        await store.close_cycles(tx, due, [epochs[cycle.tenant_id] for cycle in due], closed_ats, groups)
+        await store.open_cycles(tx, [cycle.next(new_id(), self._grace) for cycle in due if not cycle.is_last])
         await emit(
             tx,
             [
@@ -84,9 +85,11 @@ class Closing:
                         epochs[cycle.tenant_id],
                         closed_at,
                         cycle.is_last,
+                        group.group_id if group else None,
+                        group.size if group else 0,
                     ),
                 )
-                for cycle, closed_at in zip(due, closed_ats, strict=True)
+                for cycle, closed_at, group in zip(due, closed_ats, groups, strict=True)
             ],
         )
 

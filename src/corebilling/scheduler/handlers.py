@@ -3,17 +3,25 @@
 from collections.abc import Sequence
 
 from corebilling.events.envelope import Envelope
-from corebilling.events.subscription import SubscriptionCanceled, SubscriptionCreated
+from corebilling.events.subscription import SubscriptionCanceled, SubscriptionCreated, SubscriptionScheduled
 from corebilling.platform.bus.handlers import HandlerTable
 from corebilling.platform.db import Tx
 from corebilling.scheduler.service import SchedulerService
 
 
+async def on_subscription_scheduled(
+    service: SchedulerService, tx: Tx, events: Sequence[Envelope[SubscriptionScheduled]]
+) -> None:
+    """Calendars, end and wake-up of subscriptions, whole; a period that is over already is closed at once."""
+    await service.learn(tx, events)
+
+
 async def on_subscription_created(
     service: SchedulerService, tx: Tx, events: Sequence[Envelope[SubscriptionCreated]]
 ) -> None:
-    """A calendar begins; a period that is over already is closed at once."""
-    await service.start(tx, events)
+    """A calendar begins, of a subscription that was made before schedules were published."""
+    if unscheduled := [event for event in events if not event.payload.scheduled]:
+        await service.start(tx, unscheduled)
 
 
 async def on_subscription_canceled(
@@ -24,6 +32,7 @@ async def on_subscription_canceled(
 
 
 HANDLERS: HandlerTable[SchedulerService] = {
+    SubscriptionScheduled: on_subscription_scheduled,
     SubscriptionCreated: on_subscription_created,
     SubscriptionCanceled: on_subscription_canceled,
 }

@@ -27,3 +27,18 @@ class Unhandled(Protocol):
     """Whether a tenant has an event written since that instant (wall time) that some consumer hasn't handled yet."""
 
     async def exists(self, tx: Tx, tenant_id: UUID, since: datetime) -> bool: ...
+
+
+class Named(Protocol):
+    """Whatever has an id."""
+
+    @property
+    def id(self) -> UUID:
+        """The id that its references hold."""
+        ...
+
+
+class Subscriptions(Protocol):
+    """Subscriptions, by their id or external id. Raises `NotFound`."""
+
+    async def get(self, tx: Tx, tenant_id: UUID, ref: str) -> Named: ...

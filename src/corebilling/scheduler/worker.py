@@ -1,4 +1,4 @@
-"""The scheduler's loop: closes due cycles, advances test clocks, runs periodic duties. Many may run at once."""
+"""The scheduler's loop: closes due cycles, wakes subscriptions, advances test clocks, runs periodic duties. Many may run at once."""
 
 import asyncio
 import time
@@ -15,6 +15,7 @@ from corebilling.scheduler import metrics
 from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.closing import Closing
 from corebilling.scheduler.service import CHANNEL
+from corebilling.scheduler.waking import WakeUps
 
 _POLL_SECONDS = 1.0
 _ADVANCING_SECONDS = 0.05
@@ -30,11 +31,14 @@ class Duty(msgspec.Struct, frozen=True):
 
 
 class SchedulerWorker:
-    """`duties` are other parts' periodic work that this loop takes along."""
+    """Closes, wakes and advances in turn. `duties` are other parts' periodic work that this loop takes along."""
 
-    def __init__(self, db: Database, closing: Closing, clocks: TestClocks, *, duties: Sequence[Duty] = ()) -> None:
+    def __init__(
+        self, db: Database, closing: Closing, wake_ups: WakeUps, clocks: TestClocks, *, duties: Sequence[Duty] = ()
+    ) -> None:
         self._db = db
         self._closing = closing
+        self._wake_ups = wake_ups
         self._clocks = clocks
         self._duties = (Duty("queue-depth", _DEPTH_SECONDS, self._count), *duties)
 
@@ -53,7 +57,7 @@ class SchedulerWorker:
     async def _turn(self, listener: Listener) -> None:
         started = time.monotonic()
         try:
-            closed = await self._closing.close_once()
+            closed = await self._wake_ups.wake_once() + await self._closing.close_once()
             moved, advancing = await self._clocks.advance_once()
         except Exception as error:  # noqa: BLE001 - what is due stays due; the other loops of this process go on
             _log(error, "closing billing cycles")

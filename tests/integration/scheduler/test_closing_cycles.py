@@ -53,7 +53,7 @@ async def test_a_backdated_subscription_catches_up_cycle_after_cycle(world: Worl
     assert [c.period_index for c in closed] == [0, 1, 2]
     assert [c.period_end for c in closed] == [FEBRUARY, MARCH, APRIL]
     async with world.db.tenant(tenant_id) as tx:
-        cycles = await world.scheduler.cycles(tx, tenant_id, subscription, before_index=None, limit=10)
+        cycles = await world.scheduler.cycles(tx, tenant_id, str(subscription), before_index=None, limit=10)
     assert [(c.period_index, c.state) for c in cycles] == [(3, "open"), (2, "closed"), (1, "closed"), (0, "closed")]
 
 
@@ -126,7 +126,7 @@ async def test_a_cycle_opened_before_the_end_was_known_is_removed_and_never_bill
     closed = [e.payload for e in await world.events(BillingCycleClosed, tenant_id)]
     assert [(c.period_index, c.is_last) for c in closed] == [(0, False), (0, True)]
     async with world.db.tenant(tenant_id) as tx:
-        cycles = await world.scheduler.cycles(tx, tenant_id, subscription, before_index=None, limit=10)
+        cycles = await world.scheduler.cycles(tx, tenant_id, str(subscription), before_index=None, limit=10)
     assert [(c.period_index, c.state) for c in cycles] == [(0, "closed")]
     assert [e.payload.after for e in await world.events(SubscriptionStatusChanged, tenant_id)] == ["canceled"]
 
@@ -161,7 +161,7 @@ async def test_the_worker_closes_what_is_due_and_stops_when_told(world: World) -
     await world.deliver()
     world.wall = FEBRUARY + GRACE
     stopping = asyncio.Event()
-    running = asyncio.create_task(SchedulerWorker(world.db, world.closing, world.clocks).run(stopping))
+    running = asyncio.create_task(SchedulerWorker(world.db, world.closing, world.wake_ups, world.clocks).run(stopping))
     async with asyncio.timeout(20):
         while not await world.events(BillingCycleClosed, tenant_id):
             await asyncio.sleep(0.02)

@@ -1,55 +1,70 @@
 """Billing cycles: one for each period of a subscription, the next one opened when the last one closes."""
 
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from corebilling.kernel.period import Interval, Period, period
-
-
-class Calendar(msgspec.Struct, frozen=True):
-    """Where a subscription's periods lie. No period starts at or after `ends_at`."""
-
-    anchor_at: datetime
-    time_zone: str
-    interval: Interval
-    interval_count: int
-    ends_at: datetime | None = None
-
-    def period(self, index: int) -> Period:
-        """The period of this index."""
-        return period(self.anchor_at, self.time_zone, self.interval, self.interval_count, index)
-
-    def ends_by(self, at: datetime) -> bool:
-        """Whether no period starts at this instant any more."""
-        return self.ends_at is not None and self.ends_at <= at
+from corebilling.kernel.period import Period
+from corebilling.scheduler.domain.schedule import Schedule
 
 
 class Cycle(msgspec.Struct, frozen=True):
-    """A period of a subscription that is open. It is due when its grace has passed, in the tenant's time."""
+    """A period of a subscription that is open. It is due when its grace has passed, in the tenant's time.
+
+    `group_key` is what it was opened with: open cycles of one key and due time are closed together.
+    """
 
     tenant_id: UUID
     subscription_id: UUID
     cycle_id: UUID
     period: Period
-    calendar: Calendar
+    schedule: Schedule
+    due_at: datetime
+    group_key: UUID | None = None
 
     @property
     def is_beyond_end(self) -> bool:
         """Opened before its subscription's end was known: it isn't billed but removed."""
-        return self.calendar.ends_by(self.period.start)
+        return self.schedule.ends_by(self.period.start)
 
     @property
     def is_last(self) -> bool:
         """Whether no period follows."""
-        return self.calendar.ends_by(self.period.end)
+        return self.schedule.ends_by(self.period.end)
 
-    def next(self, cycle_id: UUID) -> "Cycle":
-        """The cycle after this one."""
-        following = self.calendar.period(self.period.index + 1)
-        return Cycle(self.tenant_id, self.subscription_id, cycle_id, following, self.calendar)
+    def next(self, cycle_id: UUID, grace: timedelta) -> "Cycle":
+        """The cycle after this one, which must not be the last."""
+        following = self.schedule.period(self.period.index + 1)
+        assert following is not None
+        return Cycle(
+            self.tenant_id,
+            self.subscription_id,
+            cycle_id,
+            following,
+            self.schedule,
+            following.end + grace,
+            self.schedule.group_key,
+        )
 
-    def due_at(self, grace: timedelta) -> datetime:
-        """When it may be closed."""
-        return self.period.end + grace
+
+class Together(msgspec.Struct, frozen=True):
+    """A group of cycles that are closed in one transaction, and how many it has."""
+
+    group_id: UUID
+    size: int
+
+
+def together(cycles: Sequence[Cycle], new_group_id: Callable[[], UUID]) -> list[Together | None]:
+    """The group of each cycle, None for one that is alone."""
+    members: dict[tuple[UUID, UUID, datetime], int] = defaultdict(int)
+    for cycle in cycles:
+        if cycle.group_key is not None:
+            members[cycle.tenant_id, cycle.group_key, cycle.due_at] += 1
+    groups = {key: Together(new_group_id(), size) for key, size in members.items() if size > 1}
+    return [
+        None if cycle.group_key is None else groups.get((cycle.tenant_id, cycle.group_key, cycle.due_at))
+        for cycle in cycles
+    ]

@@ -17,6 +17,19 @@ from corebilling.scheduler.queries import models
 Connection = psycopg.AsyncConnection[Any]
 
 
+class LatestCyclesRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of LatestCycles."""
+
+    tenant_id: UUID
+    subscription_id: UUID
+    period_index: int
+    period_start: datetime
+    period_end: datetime
+    due_at: datetime
+    state: str
+    group_key: UUID | None
+
+
 class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ClaimDue."""
 
@@ -26,11 +39,15 @@ class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
     cycle_id: UUID
     period_start: datetime
     period_end: datetime
-    anchor_at: datetime
-    time_zone: str
-    interval_unit: str
-    interval_count: int
+    due_at: datetime
+    group_key: UUID | None
+    anchor_at: datetime | None
+    time_zone: str | None
+    interval_unit: str | None
+    interval_count: int | None
+    calendars: str | None
     ends_at: datetime | None
+    next_group_key: UUID | None
 
 
 class ClaimDueByClockRow(msgspec.Struct, frozen=True, gc=False):
@@ -42,11 +59,36 @@ class ClaimDueByClockRow(msgspec.Struct, frozen=True, gc=False):
     cycle_id: UUID
     period_start: datetime
     period_end: datetime
-    anchor_at: datetime
-    time_zone: str
-    interval_unit: str
-    interval_count: int
+    due_at: datetime
+    group_key: UUID | None
+    anchor_at: datetime | None
+    time_zone: str | None
+    interval_unit: str | None
+    interval_count: int | None
+    calendars: str | None
     ends_at: datetime | None
+    next_group_key: UUID | None
+
+
+class ClaimDueGroupsRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ClaimDueGroups."""
+
+    tenant_id: UUID
+    subscription_id: UUID
+    period_index: int
+    cycle_id: UUID
+    period_start: datetime
+    period_end: datetime
+    due_at: datetime
+    group_key: UUID | None
+    anchor_at: datetime | None
+    time_zone: str | None
+    interval_unit: str | None
+    interval_count: int | None
+    calendars: str | None
+    ends_at: datetime | None
+    next_group_key: UUID | None
+    members: int
 
 
 class DropBeyondEndRow(msgspec.Struct, frozen=True, gc=False):
@@ -64,13 +106,14 @@ class DropBeyondEndRow(msgspec.Struct, frozen=True, gc=False):
 
 OPEN_CYCLES: Final = """-- scheduler/cycles.sql: OpenCycles
 INSERT INTO billing_cycles (
-  tenant_id, subscription_id, period_index, cycle_id, period_start, period_end, due_at, state
+  tenant_id, subscription_id, period_index, cycle_id, period_start, period_end, due_at, group_key, state
 )
-SELECT n.tenant_id, n.subscription_id, n.period_index, n.cycle_id, n.period_start, n.period_end, n.due_at, 'open'
+SELECT n.tenant_id, n.subscription_id, n.period_index, n.cycle_id, n.period_start, n.period_end, n.due_at, n.group_key,
+  'open'
 FROM unnest(
   $1::uuid[], $2::uuid[], $3::int[], $4::uuid[],
-  $5::timestamptz[], $6::timestamptz[], $7::timestamptz[]
-) AS n(tenant_id, subscription_id, period_index, cycle_id, period_start, period_end, due_at)
+  $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::uuid[]
+) AS n(tenant_id, subscription_id, period_index, cycle_id, period_start, period_end, due_at, group_key)
 ORDER BY n.tenant_id, n.subscription_id, n.period_index
 ON CONFLICT (tenant_id, subscription_id, period_index) DO NOTHING
 """
@@ -86,6 +129,7 @@ async def open_cycles(
     period_starts: Sequence[datetime | None],
     period_ends: Sequence[datetime | None],
     due_ats: Sequence[datetime | None],
+    group_keys: Sequence[UUID | None],
 ) -> None:
     """Opens periods; one that is there already stays as it is, so that doing this twice changes nothing."""
     _cur = psycopg.AsyncRawCursor(conn)
@@ -99,44 +143,88 @@ async def open_cycles(
             list(period_starts),
             list(period_ends),
             list(due_ats),
+            list(group_keys),
         ),
     )
 
 
-HASTEN_BEYOND_END: Final = """-- scheduler/cycles.sql: HastenBeyondEnd
-UPDATE billing_cycles c SET due_at = least(c.due_at, c.period_start)
-FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
-  AS k(tenant_id, subscription_id, ends_at)
-WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.closed_at IS NULL
-  AND c.period_start >= k.ends_at
+LATEST_CYCLES: Final = """-- scheduler/cycles.sql: LatestCycles
+SELECT c.tenant_id, c.subscription_id, c.period_index, c.period_start, c.period_end, c.due_at, c.state, c.group_key
+FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, subscription_id)
+CROSS JOIN LATERAL (
+  SELECT l.tenant_id, l.subscription_id, l.period_index, l.period_start, l.period_end, l.due_at, l.state, l.group_key
+  FROM billing_cycles l
+  WHERE l.tenant_id = k.tenant_id AND l.subscription_id = k.subscription_id
+  ORDER BY l.period_index DESC LIMIT 1
+) AS c
 """
 
 
-async def hasten_beyond_end(
+async def latest_cycles(
+    conn: Connection, *, tenant_ids: Sequence[UUID | None], subscription_ids: Sequence[UUID | None]
+) -> list[LatestCyclesRow]:
+    """The newest period of each subscription, which is the only one that may be open."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(LatestCyclesRow))
+    await _cur.execute(LATEST_CYCLES, (list(tenant_ids), list(subscription_ids)))
+    _rows: list[LatestCyclesRow] = await _cur.fetchall()
+    return _rows
+
+
+MOVE_CYCLES: Final = """-- scheduler/cycles.sql: MoveCycles
+UPDATE billing_cycles c
+SET period_start = k.period_start, period_end = k.period_end, due_at = k.due_at, group_key = k.group_key
+FROM unnest(
+  $1::uuid[], $2::uuid[], $3::int[], $4::timestamptz[],
+  $5::timestamptz[], $6::timestamptz[], $7::uuid[]
+) AS k(tenant_id, subscription_id, period_index, period_start, period_end, due_at, group_key)
+WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.period_index = k.period_index
+  AND c.closed_at IS NULL
+"""
+
+
+async def move_cycles(
     conn: Connection,
     *,
     tenant_ids: Sequence[UUID | None],
     subscription_ids: Sequence[UUID | None],
-    ends_ats: Sequence[datetime | None],
+    period_indexes: Sequence[int | None],
+    period_starts: Sequence[datetime | None],
+    period_ends: Sequence[datetime | None],
+    due_ats: Sequence[datetime | None],
+    group_keys: Sequence[UUID | None],
 ) -> None:
-    """A period that was opened before its subscription's end was known is looked at again at once, and not billed. closed_at instead of state, so that the key is used and not the index of all that a tenant has open."""
+    """Gives open periods other bounds, because their calendar or end changed; closed ones stay. closed_at instead of state, so that the key is used and not the index of all that a tenant has open."""
     _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(HASTEN_BEYOND_END, (list(tenant_ids), list(subscription_ids), list(ends_ats)))
+    await _cur.execute(
+        MOVE_CYCLES,
+        (
+            list(tenant_ids),
+            list(subscription_ids),
+            list(period_indexes),
+            list(period_starts),
+            list(period_ends),
+            list(due_ats),
+            list(group_keys),
+        ),
+    )
 
 
 CLAIM_DUE: Final = """-- scheduler/cycles.sql: ClaimDue
-SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end,
-  s.anchor_at::timestamptz AS anchor_at, s.time_zone::text AS time_zone, s.interval_unit::text AS interval_unit,
-  s.interval_count::int AS interval_count, s.ends_at
+SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end, c.due_at, c.group_key,
+  s.anchor_at, s.time_zone, s.interval_unit, s.interval_count, s.calendars, s.ends_at, s.group_key AS next_group_key
 FROM (
-  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end FROM billing_cycles d
+  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end, d.due_at, d.group_key
+  FROM billing_cycles d
   WHERE d.state = 'open' AND d.due_at <= $1::timestamptz AND d.tenant_id <> ALL ($2::uuid[])
+    AND d.group_key IS NULL
   ORDER BY d.due_at LIMIT $3::int
   FOR UPDATE SKIP LOCKED
 ) AS c
 CROSS JOIN LATERAL (
-  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.ends_at FROM billing_schedules x
+  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.calendars, x.ends_at, x.group_key
+  FROM billing_schedules x
   WHERE x.tenant_id = c.tenant_id AND x.subscription_id = c.subscription_id OFFSET 0
+  FOR SHARE SKIP LOCKED
 ) AS s
 """
 
@@ -144,7 +232,7 @@ CROSS JOIN LATERAL (
 async def claim_due(
     conn: Connection, *, now: datetime, clocked_ids: Sequence[UUID | None], row_limit: int
 ) -> list[ClaimDueRow]:
-    """Claims what is due on the wall clock; the row locks are the claim. Sandboxes with a clock of their own come by ClaimDueByClock."""
+    """Claims what is due on the wall clock; the row locks are the claim. Sandboxes with a clock of their own come by ClaimDueByClock. The share lock on the schedule keeps it as it was read until the cycle is closed; where it is changing, the cycle waits."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ClaimDueRow))
     await _cur.execute(CLAIM_DUE, (now, list(clocked_ids), row_limit))
     _rows: list[ClaimDueRow] = await _cur.fetchall()
@@ -152,19 +240,21 @@ async def claim_due(
 
 
 CLAIM_DUE_BY_CLOCK: Final = """-- scheduler/cycles.sql: ClaimDueByClock
-SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end,
-  s.anchor_at::timestamptz AS anchor_at, s.time_zone::text AS time_zone, s.interval_unit::text AS interval_unit,
-  s.interval_count::int AS interval_count, s.ends_at
+SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end, c.due_at, c.group_key,
+  s.anchor_at, s.time_zone, s.interval_unit, s.interval_count, s.calendars, s.ends_at, s.group_key AS next_group_key
 FROM unnest($1::uuid[], $2::timestamptz[]) AS k(tenant_id, now_at)
 CROSS JOIN LATERAL (
-  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end FROM billing_cycles d
-  WHERE d.tenant_id = k.tenant_id AND d.due_at <= k.now_at AND d.state = 'open'
+  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end, d.due_at, d.group_key
+  FROM billing_cycles d
+  WHERE d.tenant_id = k.tenant_id AND d.due_at <= k.now_at AND d.state = 'open' AND d.group_key IS NULL
   ORDER BY d.due_at LIMIT $3::int
   FOR UPDATE SKIP LOCKED
 ) AS c
 CROSS JOIN LATERAL (
-  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.ends_at FROM billing_schedules x
+  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.calendars, x.ends_at, x.group_key
+  FROM billing_schedules x
   WHERE x.tenant_id = c.tenant_id AND x.subscription_id = c.subscription_id OFFSET 0
+  FOR SHARE SKIP LOCKED
 ) AS s
 LIMIT $3::int
 """
@@ -180,11 +270,70 @@ async def claim_due_by_clock(
     return _rows
 
 
+CLAIM_DUE_GROUPS: Final = """-- scheduler/cycles.sql: ClaimDueGroups
+WITH due AS (
+  (
+    SELECT DISTINCT d.due_at, d.tenant_id, d.group_key FROM billing_cycles d
+    WHERE d.state = 'open' AND d.group_key IS NOT NULL AND d.due_at <= $1::timestamptz
+      AND d.tenant_id <> ALL ($2::uuid[])
+    ORDER BY d.due_at LIMIT $3::int
+  )
+  UNION ALL
+  SELECT x.due_at, x.tenant_id, x.group_key
+  FROM unnest($2::uuid[], $4::timestamptz[]) AS k(tenant_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT DISTINCT d.due_at, d.tenant_id, d.group_key FROM billing_cycles d
+    WHERE d.tenant_id = k.tenant_id AND d.state = 'open' AND d.group_key IS NOT NULL AND d.due_at <= k.now_at
+    ORDER BY d.due_at LIMIT $3::int
+  ) AS x
+), ours AS MATERIALIZED (
+  SELECT due.due_at, due.tenant_id, due.group_key FROM due
+  WHERE pg_try_advisory_xact_lock(hashtextextended(
+    due.tenant_id::text || due.group_key::text || extract(epoch FROM due.due_at)::text, 0))
+)
+SELECT c.tenant_id, c.subscription_id, c.period_index, c.cycle_id, c.period_start, c.period_end, c.due_at, c.group_key,
+  s.anchor_at, s.time_zone, s.interval_unit, s.interval_count, s.calendars, s.ends_at, s.group_key AS next_group_key,
+  (
+    SELECT count(*)::bigint FROM billing_cycles m
+    WHERE m.due_at = c.due_at AND m.tenant_id = c.tenant_id AND m.group_key = c.group_key AND m.state = 'open'
+  ) AS members
+FROM ours
+CROSS JOIN LATERAL (
+  SELECT d.tenant_id, d.subscription_id, d.period_index, d.cycle_id, d.period_start, d.period_end, d.due_at, d.group_key
+  FROM billing_cycles d
+  WHERE d.due_at = ours.due_at AND d.tenant_id = ours.tenant_id AND d.group_key = ours.group_key AND d.state = 'open'
+  FOR UPDATE SKIP LOCKED
+) AS c
+CROSS JOIN LATERAL (
+  SELECT x.anchor_at, x.time_zone, x.interval_unit, x.interval_count, x.calendars, x.ends_at, x.group_key
+  FROM billing_schedules x
+  WHERE x.tenant_id = c.tenant_id AND x.subscription_id = c.subscription_id OFFSET 0
+  FOR SHARE SKIP LOCKED
+) AS s
+"""
+
+
+async def claim_due_groups(
+    conn: Connection,
+    *,
+    now: datetime,
+    clocked_ids: Sequence[UUID | None],
+    row_limit: int,
+    clocks: Sequence[datetime | None],
+) -> list[ClaimDueGroupsRow]:
+    """Claims groups of cycles that are invoiced together, whole: the advisory lock is the claim of a group, so that no other scheduler takes a part of it. `members` is how many it has; where fewer are answered, one is changing just now."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ClaimDueGroupsRow))
+    await _cur.execute(CLAIM_DUE_GROUPS, (now, list(clocked_ids), row_limit, list(clocks)))
+    _rows: list[ClaimDueGroupsRow] = await _cur.fetchall()
+    return _rows
+
+
 CLOSE_CYCLES: Final = """-- scheduler/cycles.sql: CloseCycles
-UPDATE billing_cycles c SET state = 'closed', epoch = k.epoch, closed_at = k.closed_at
+UPDATE billing_cycles c SET state = 'closed', epoch = k.epoch, closed_at = k.closed_at, group_id = k.group_id
 FROM unnest(
-  $1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz[]
-) AS k(tenant_id, subscription_id, period_index, epoch, closed_at)
+  $1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz[],
+  $6::uuid[]
+) AS k(tenant_id, subscription_id, period_index, epoch, closed_at, group_id)
 WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id AND c.period_index = k.period_index
 """
 
@@ -197,11 +346,20 @@ async def close_cycles(
     period_indexes: Sequence[int | None],
     epochs: Sequence[int | None],
     closed_ats: Sequence[datetime | None],
+    group_ids: Sequence[UUID | None],
 ) -> None:
     """Closes claimed periods with the epoch that was sealed for them; who holds their locks knows that they are open."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(
-        CLOSE_CYCLES, (list(tenant_ids), list(subscription_ids), list(period_indexes), list(epochs), list(closed_ats))
+        CLOSE_CYCLES,
+        (
+            list(tenant_ids),
+            list(subscription_ids),
+            list(period_indexes),
+            list(epochs),
+            list(closed_ats),
+            list(group_ids),
+        ),
     )
 
 
@@ -237,12 +395,15 @@ async def drop_beyond_end(
 
 
 NEXT_DUE_OF_TENANT: Final = """-- scheduler/cycles.sql: NextDueOfTenant
-SELECT min(due_at)::timestamptz AS due_at FROM billing_cycles WHERE tenant_id = $1 AND state = 'open'
+SELECT least(
+  (SELECT min(c.due_at) FROM billing_cycles c WHERE c.tenant_id = $1 AND c.state = 'open'),
+  (SELECT min(s.wake_at) FROM billing_schedules s WHERE s.tenant_id = $1 AND s.wake_at IS NOT NULL)
+)::timestamptz AS due_at
 """
 
 
 async def next_due_of_tenant(conn: Connection, *, tenant_id: UUID) -> datetime | None:
-    """Where a test clock that advances must stop next."""
+    """Where a test clock that advances must stop next: at the end of a period's grace, or where a subscription is to be woken."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(NEXT_DUE_OF_TENANT, (tenant_id,))
     _row: datetime | None = await _cur.fetchone()
@@ -264,7 +425,7 @@ async def count_due(conn: Connection, *, now: datetime, clocked_ids: Sequence[UU
 
 
 CYCLES_OF_SUBSCRIPTION: Final = """-- scheduler/cycles.sql: CyclesOfSubscription
-SELECT tenant_id, subscription_id, period_index, cycle_id, period_start, period_end, due_at, state, epoch, closed_at FROM billing_cycles
+SELECT tenant_id, subscription_id, period_index, cycle_id, period_start, period_end, due_at, state, epoch, closed_at, group_key, group_id FROM billing_cycles
 WHERE tenant_id = $1 AND subscription_id = $2
   AND ($3::int IS NULL OR period_index < $3)
 ORDER BY period_index DESC LIMIT $4::int

@@ -22,3 +22,23 @@ class BillingCycle(msgspec.Struct, frozen=True, gc=False):
     state: str
     epoch: int | None
     closed_at: datetime | None
+    group_key: UUID | None
+    group_id: UUID | None
+
+
+class BillingSchedule(msgspec.Struct, frozen=True, gc=False):
+    """A row of billing_schedules."""
+
+    tenant_id: UUID
+    subscription_id: UUID
+    anchor_at: datetime | None
+    time_zone: str | None
+    interval_unit: str | None
+    interval_count: int | None
+    ends_at: datetime | None
+    ends_seq: int
+    calendars: str | None
+    scheduled_seq: int
+    wake_at: datetime | None
+    woken_at: datetime | None
+    group_key: UUID | None

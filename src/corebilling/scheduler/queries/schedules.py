@@ -8,9 +8,21 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import psycopg
+from psycopg.rows import args_row
+
+from corebilling.scheduler.queries import models
 
 Connection = psycopg.AsyncConnection[Any]
+
+
+class TakeDueWakesRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of TakeDueWakes."""
+
+    tenant_id: UUID
+    subscription_id: UUID
+    due_at: datetime
 
 
 PUT_CALENDARS: Final = """-- scheduler/schedules.sql: PutCalendars
@@ -24,7 +36,8 @@ ORDER BY n.tenant_id, n.subscription_id
 ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
   anchor_at = excluded.anchor_at, time_zone = excluded.time_zone, interval_unit = excluded.interval_unit,
   interval_count = excluded.interval_count
-WHERE s.anchor_at IS NULL
+WHERE s.anchor_at IS NULL AND s.calendars IS NULL
+RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key
 """
 
 
@@ -37,9 +50,9 @@ async def put_calendars(
     time_zones: Sequence[str | None],
     interval_units: Sequence[str | None],
     interval_counts: Sequence[int | None],
-) -> None:
-    """Learns the calendar of new subscriptions; a cancellation that came first keeps its end."""
-    _cur = psycopg.AsyncRawCursor(conn)
+) -> list[models.BillingSchedule]:
+    """Learns the calendar of subscriptions whose creation is all that is told; a cancellation that came first keeps its end."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.BillingSchedule))
     await _cur.execute(
         PUT_CALENDARS,
         (
@@ -51,6 +64,8 @@ async def put_calendars(
             list(interval_counts),
         ),
     )
+    _rows: list[models.BillingSchedule] = await _cur.fetchall()
+    return _rows
 
 
 PUT_ENDS: Final = """-- scheduler/schedules.sql: PutEnds
@@ -61,6 +76,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::bigint[])
 ORDER BY n.tenant_id, n.subscription_id
 ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET ends_at = excluded.ends_at, ends_seq = excluded.ends_seq
 WHERE s.ends_seq < excluded.ends_seq
+RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key
 """
 
 
@@ -71,7 +87,111 @@ async def put_ends(
     subscription_ids: Sequence[UUID | None],
     ends_ats: Sequence[datetime | None],
     ends_seqs: Sequence[int | None],
-) -> None:
+) -> list[models.BillingSchedule]:
     """Learns when subscriptions end; only news counts, because events may come in any order."""
-    _cur = psycopg.AsyncRawCursor(conn)
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.BillingSchedule))
     await _cur.execute(PUT_ENDS, (list(tenant_ids), list(subscription_ids), list(ends_ats), list(ends_seqs)))
+    _rows: list[models.BillingSchedule] = await _cur.fetchall()
+    return _rows
+
+
+PUT_SCHEDULES: Final = """-- scheduler/schedules.sql: PutSchedules
+INSERT INTO billing_schedules AS s (
+  tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, calendars, ends_at, ends_seq, wake_at,
+  group_key, scheduled_seq)
+SELECT n.tenant_id, n.subscription_id, n.anchor_at, n.time_zone, n.interval_unit, n.interval_count, n.calendars, n.ends_at,
+  n.scheduled_seq, n.wake_at, n.group_key, n.scheduled_seq
+FROM unnest(
+  $1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[],
+  $5::text[], $6::int[], $7::json[], $8::timestamptz[],
+  $9::timestamptz[], $10::uuid[], $11::bigint[]
+) AS n(
+  tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, calendars, ends_at, wake_at, group_key,
+  scheduled_seq)
+ORDER BY n.tenant_id, n.subscription_id
+ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
+  anchor_at = excluded.anchor_at, time_zone = excluded.time_zone, interval_unit = excluded.interval_unit,
+  interval_count = excluded.interval_count, calendars = excluded.calendars,
+  ends_at = CASE WHEN s.ends_seq > excluded.ends_seq THEN s.ends_at ELSE excluded.ends_at END,
+  ends_seq = greatest(s.ends_seq, excluded.ends_seq),
+  wake_at = CASE WHEN s.woken_at = excluded.wake_at THEN NULL ELSE excluded.wake_at END,
+  group_key = excluded.group_key, scheduled_seq = excluded.scheduled_seq
+WHERE s.scheduled_seq < excluded.scheduled_seq
+RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key
+"""
+
+
+async def put_schedules(
+    conn: Connection,
+    *,
+    tenant_ids: Sequence[UUID | None],
+    subscription_ids: Sequence[UUID | None],
+    anchor_ats: Sequence[datetime | None],
+    time_zones: Sequence[str | None],
+    interval_units: Sequence[str | None],
+    interval_counts: Sequence[int | None],
+    calendars: Sequence[str | bytes | None],
+    ends_ats: Sequence[datetime | None],
+    wake_ats: Sequence[datetime | None],
+    group_keys: Sequence[UUID | None],
+    scheduled_seqs: Sequence[int | None],
+) -> list[models.BillingSchedule]:
+    """Learns all that is to be known of subscriptions; only news counts, and an end that is newer still stays. An instant that was told of already isn't told of again."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.BillingSchedule))
+    await _cur.execute(
+        PUT_SCHEDULES,
+        (
+            list(tenant_ids),
+            list(subscription_ids),
+            list(anchor_ats),
+            list(time_zones),
+            list(interval_units),
+            list(interval_counts),
+            list(calendars),
+            list(ends_ats),
+            list(wake_ats),
+            list(group_keys),
+            list(scheduled_seqs),
+        ),
+    )
+    _rows: list[models.BillingSchedule] = await _cur.fetchall()
+    return _rows
+
+
+TAKE_DUE_WAKES: Final = """-- scheduler/schedules.sql: TakeDueWakes
+WITH due AS (
+  SELECT w.tenant_id, w.subscription_id, w.wake_at FROM (
+    SELECT d.tenant_id, d.subscription_id, d.wake_at FROM billing_schedules d
+    WHERE d.wake_at <= $1::timestamptz AND d.tenant_id <> ALL ($2::uuid[])
+    ORDER BY d.wake_at LIMIT $3::int
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS w
+  UNION ALL
+  SELECT c.tenant_id, c.subscription_id, c.wake_at
+  FROM unnest($2::uuid[], $4::timestamptz[]) AS k(tenant_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT d.tenant_id, d.subscription_id, d.wake_at FROM billing_schedules d
+    WHERE d.tenant_id = k.tenant_id AND d.wake_at <= k.now_at
+    ORDER BY d.wake_at LIMIT $3::int
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS c
+)
+UPDATE billing_schedules s SET wake_at = NULL, woken_at = due.wake_at
+FROM due WHERE s.tenant_id = due.tenant_id AND s.subscription_id = due.subscription_id
+RETURNING s.tenant_id, s.subscription_id, s.woken_at::timestamptz AS due_at
+"""
+
+
+async def take_due_wakes(
+    conn: Connection,
+    *,
+    now: datetime,
+    clocked_ids: Sequence[UUID | None],
+    row_limit: int,
+    clocks: Sequence[datetime | None],
+) -> list[TakeDueWakesRow]:
+    """Takes the wake-ups due on the wall clock, and on the clocks of sandboxes, each once; who holds a row's lock is told later."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(TakeDueWakesRow))
+    await _cur.execute(TAKE_DUE_WAKES, (now, list(clocked_ids), row_limit, list(clocks)))
+    _rows: list[TakeDueWakesRow] = await _cur.fetchall()
+    return _rows
