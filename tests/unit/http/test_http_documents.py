@@ -104,6 +104,14 @@ def test_the_document_is_valid_openapi(openapi: dict[str, Any]) -> None:
     assert openapi["openapi"].startswith("3.1")
 
 
+def test_a_body_shows_the_example_of_its_type(app: Litestar) -> None:
+    example = {"weight": "2.5"}
+    made = document(declared_handlers(app), "1.2.3", {ParcelCreate: example})
+    (content,) = made["paths"]["/v1/parcels"]["post"]["requestBody"]["content"].values()
+    assert content["example"] == example
+    validate(msgspec.json.decode(msgspec.json.encode(made)))
+
+
 def test_the_document_says_which_scope_a_route_needs(openapi: dict[str, Any]) -> None:
     operation = openapi["paths"]["/v1/parcels"]["post"]
     assert operation["security"] == [{"ApiKey": ["billing:write"]}, {"Bearer": ["billing:write"]}]

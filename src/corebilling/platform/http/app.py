@@ -1,6 +1,7 @@
 """Puts the application together. Every handler must have declared its scope, or it doesn't start."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import msgspec
 from litestar import Litestar
@@ -18,6 +19,7 @@ from corebilling.platform.http.auth import Authenticator, ScopeGuard
 from corebilling.platform.http.body import MAX_BODY_BYTES
 from corebilling.platform.http.documents import Documents
 from corebilling.platform.http.exchange import Dependencies, Surroundings
+from corebilling.platform.http.openapi import Examples
 from corebilling.platform.http.routing import PUBLIC, declaration_of, declared_handlers, get
 
 _JSON = "application/json"
@@ -37,12 +39,13 @@ def http_app(
     health: Health,
     version: str,
     max_body_bytes: int = MAX_BODY_BYTES,
+    examples: Examples = MappingProxyType({}),
 ) -> Litestar:
     """The application: the contexts' routes, health and documents, with all that surrounds a request.
 
     Raises UndeclaredScope for a handler without a scope, and MissingDependency.
     """
-    documents = Documents(version)
+    documents = Documents(version, examples)
     for handler in routes:
         for name in declaration_of(handler).endpoint.dependencies:
             if name not in dependencies:

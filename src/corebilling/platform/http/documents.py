@@ -4,12 +4,13 @@ import base64
 import hashlib
 import re
 from importlib import resources
+from types import MappingProxyType
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from corebilling.platform.http.openapi import Handlers, document
+from corebilling.platform.http.openapi import Examples, Handlers, document
 from corebilling.platform.http.routing import PUBLIC, get
 
 _INLINE = re.compile(r"<(?P<tag>script|style)>(?P<text>.*?)</(?P=tag)>", re.DOTALL)
@@ -18,15 +19,16 @@ _INLINE = re.compile(r"<(?P<tag>script|style)>(?P<text>.*?)</(?P=tag)>", re.DOTA
 class Documents:
     """Holds the two documents; the first is there once `describe` has been called."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, examples: Examples = MappingProxyType({})) -> None:
         self._version = version
+        self._examples = examples
         self._openapi = b""
         self._page = resources.files(__package__).joinpath("docs.html").read_text("utf-8")
         self._policy = content_security_policy(self._page)
 
     def describe(self, handlers: Handlers) -> None:
         """Make the document of everything served."""
-        self._openapi = msgspec.json.encode(document(handlers, self._version))
+        self._openapi = msgspec.json.encode(document(handlers, self._version, self._examples))
 
     @property
     def routes(self) -> list[HTTPRouteHandler]:

@@ -1,8 +1,9 @@
 """The OpenAPI 3.1 document, made from the routes' own declarations and types."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -15,6 +16,9 @@ from corebilling.platform.http.problem import PROBLEM_JSON, Problem
 from corebilling.platform.http.routing import PREFIX, Declaration, declaration_of
 
 Handlers = Sequence[tuple[str, str, HTTPRouteHandler]]
+
+Examples = Mapping[Any, Any]
+"""A JSON value for each type of request body, as a caller would send it."""
 
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
 _COMMON: dict[str, Any] = {
@@ -53,14 +57,14 @@ _LIMITS = {
 }
 
 
-def document(handlers: Handlers, version: str) -> dict[str, Any]:
-    """The document for everything served; aliases stay out of it."""
+def document(handlers: Handlers, version: str, examples: Examples = MappingProxyType({})) -> dict[str, Any]:
+    """The document for everything served; aliases stay out of it. Bodies show the examples of their types."""
     types = [Problem, *_types(handlers)]
     schemas, named = components(types, ref_template="#/components/schemas/{name}")
     known = list(zip(types, schemas, strict=True))
     paths: dict[str, Any] = {}
     for method, path, handler in handlers:
-        paths.setdefault(path, {})[method.lower()] = _operation(method, path, handler, known)
+        paths.setdefault(path, {})[method.lower()] = _operation(method, path, handler, known, examples)
     problem = {
         "description": "What went wrong and what to do about it",
         "content": {PROBLEM_JSON: {"schema": schemas[0]}},
@@ -89,7 +93,9 @@ def _types(handlers: Handlers) -> Iterator[Any]:
             yield answer
 
 
-def _operation(method: str, path: str, handler: HTTPRouteHandler, known: list[tuple[Any, Any]]) -> dict[str, Any]:
+def _operation(
+    method: str, path: str, handler: HTTPRouteHandler, known: list[tuple[Any, Any]], examples: Examples
+) -> dict[str, Any]:
     declaration = declaration_of(handler)
     parameters = [_parameter(parameter, known) for parameter in _parameters(declaration)]
     answer = _answer_type(declaration)
@@ -115,7 +121,10 @@ def _operation(method: str, path: str, handler: HTTPRouteHandler, known: list[tu
     if parameters:
         operation["parameters"] = parameters
     if declaration.consumes:
-        content = {media: {"schema": _schema(kind, known)} for media, kind in declaration.consumes.items()}
+        content = {
+            media: {"schema": _schema(kind, known)} | ({"example": examples[kind]} if kind in examples else {})
+            for media, kind in declaration.consumes.items()
+        }
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
