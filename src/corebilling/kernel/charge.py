@@ -64,7 +64,9 @@ class BilledCharge(msgspec.Struct, frozen=True):
 
     `item_id` is the contract's item (None: a price of its own standing, or none). `discount_minor` (0 or less) is this
     charge's share of the discounts on the same invoice, `cost` what its usage cost the operator (major units, exact).
-    `term_start` is the start of the whole period it settles, for charges that later ratings must know (`standing`).
+    A `standing` charge is one that later ratings must know; with the item, `term_start` tells what it settles: where the
+    item's part of a term begins (for usage: its billing period, where that begins earlier). `settles_minor` is how much of
+    what was due it takes where that isn't `amount_minor`: a credit gives discounts back in proportion.
     """
 
     charge_no: int
@@ -83,3 +85,4 @@ class BilledCharge(msgspec.Struct, frozen=True):
     cost: Decimal | None = None
     term_start: datetime | None = None
     standing: bool = False
+    settles_minor: int | None = None
