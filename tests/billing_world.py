@@ -76,7 +76,13 @@ class World:
         self.tenants = TenantService(clock=clock, setups=[self.pricing])
         self.customers = CustomerService(clock=clock, tenants=self.tenants)
         self.subscriptions = SubscriptionService(
-            clock=clock, plans=self.pricing, customers=self.customers, clocks=self.tenants
+            clock=clock,
+            plans=self.pricing,
+            coupons=self.pricing,
+            checks=checks,
+            customers=self.customers,
+            tenants=self.tenants,
+            clocks=self.tenants,
         )
         self.usage = UsageService(clock=clock, clocks=self.tenants, subscriptions=self.subscriptions)
         self.rating = RatingService(

@@ -1,7 +1,6 @@
 """Tenants with everything that selling needs, made of the product's own services over a real database."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +46,13 @@ class Parties:
         self.tenants = TenantService(clock=wall_clock, setups=(self.pricing, self.ledger))
         self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
         self.subscriptions = SubscriptionService(
-            clock=wall_clock, plans=self.pricing, customers=self.customers, clocks=self.tenants
+            clock=wall_clock,
+            plans=self.pricing,
+            coupons=self.pricing,
+            checks=PriceChecks(),
+            customers=self.customers,
+            tenants=self.tenants,
+            clocks=self.tenants,
         )
 
     async def tenant(self, name: str = "Seller", currency: str = "EUR", **wanted: Any) -> UUID:
@@ -74,7 +79,7 @@ class Parties:
             )
 
     async def subscription(
-        self, tenant_id: UUID, customer: str, plan: str, external_id: str | None = None, **wanted: datetime
+        self, tenant_id: UUID, customer: str, plan: str, external_id: str | None = None, **wanted: Any
     ) -> SubscriptionOut:
         """A new subscription."""
         async with self.db.tenant(tenant_id) as tx:

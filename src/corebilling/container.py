@@ -110,7 +110,14 @@ class Container(containers.DeclarativeContainer):
     )
     customer_service = providers.Singleton(CustomerService, clock=clock, tenants=tenant_service)
     subscription_service = providers.Singleton(
-        SubscriptionService, clock=clock, plans=pricing_service, customers=customer_service, clocks=tenant_service
+        SubscriptionService,
+        clock=clock,
+        plans=pricing_service,
+        coupons=pricing_service,
+        checks=price_checks,
+        customers=customer_service,
+        tenants=tenant_service,
+        clocks=tenant_service,
     )
     usage_service = providers.Singleton(
         UsageService, clock=clock, clocks=tenant_service, subscriptions=subscription_service

@@ -7,7 +7,12 @@ import msgspec
 
 
 class InvoiceGenerated(msgspec.Struct, frozen=True):
-    """An invoice was finalised and posted; `subscription_id` and the period are absent on one-off invoices."""
+    """An invoice was finalised and posted.
+
+    `purpose` is `period`, `opening`, `change` or `one_off`. `subscription_id` is absent on one-off invoices and on those of
+    several subscriptions, which `subscription_ids` names; the period is absent on one-off invoices. `credited_minor` of
+    the total was settled by credit notes at once.
+    """
 
     invoice_id: UUID
     number: str
@@ -22,6 +27,9 @@ class InvoiceGenerated(msgspec.Struct, frozen=True):
     issued_at: datetime
     due_at: datetime
     journal_id: UUID | None
+    purpose: str = "period"
+    subscription_ids: tuple[UUID, ...] = ()
+    credited_minor: int = 0
 
 
 class InvoiceStatusChanged(msgspec.Struct, frozen=True):
@@ -34,13 +42,18 @@ class InvoiceStatusChanged(msgspec.Struct, frozen=True):
 
 
 class InvoicePaid(msgspec.Struct, frozen=True):
-    """Nothing is left to pay."""
+    """Nothing is left to pay; `subscription_id` is absent on one-off invoices and those of several subscriptions.
+
+    `purpose` is `period`, `opening`, `change` or `one_off`.
+    """
 
     invoice_id: UUID
     number: str
     currency: str
     total_minor: int
     paid_at: datetime
+    subscription_id: UUID | None = None
+    purpose: str = "period"
 
 
 class InvoiceVoided(msgspec.Struct, frozen=True):
@@ -51,3 +64,33 @@ class InvoiceVoided(msgspec.Struct, frozen=True):
     reason: str
     journal_id: UUID
     voided_at: datetime
+
+
+class CreditIssued(msgspec.Struct, frozen=True):
+    """A credit note was issued and posted: a correction of what `invoice_id` billed (absent if that was voided).
+
+    `unapplied_minor` of it found no invoice to settle; the customer's receivables hold it.
+    """
+
+    credit_note_id: UUID
+    number: str
+    customer_id: UUID
+    subscription_id: UUID
+    invoice_id: UUID | None
+    currency: str
+    total_minor: int
+    unapplied_minor: int
+    issued_at: datetime
+    journal_id: UUID
+
+
+class CreditApplied(msgspec.Struct, frozen=True):
+    """A credit note settled `amount_minor` of an invoice."""
+
+    credit_note_id: UUID
+    number: str
+    customer_id: UUID
+    invoice_id: UUID
+    currency: str
+    amount_minor: int
+    applied_at: datetime

@@ -31,6 +31,7 @@ class PlanPrice(msgspec.Struct, frozen=True):
     currency: str | None = None
     timing: Timing = "arrears"
     every: int = 1
+    plan_id: UUID | None = None
 
 
 class Commitment(msgspec.Struct, frozen=True):

@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 
 from corebilling.events.envelope import Envelope
-from corebilling.events.scheduler import BillingCycleClosed
+from corebilling.events.invoice import InvoicePaid
+from corebilling.events.scheduler import BillingCycleClosed, SubscriptionDue
 from corebilling.platform.bus.handlers import HandlerTable
 from corebilling.platform.db import Tx
 from corebilling.subscription.service import SubscriptionService
+
+
+async def on_billing_subscription_due(
+    service: SubscriptionService, tx: Tx, events: Sequence[Envelope[SubscriptionDue]]
+) -> None:
+    """A subscription does what has fallen due."""
+    await service.wake(tx, events)
 
 
 async def on_billing_cycle_closed(
@@ -16,4 +24,13 @@ async def on_billing_cycle_closed(
     await service.close(tx, events)
 
 
-HANDLERS: HandlerTable[SubscriptionService] = {BillingCycleClosed: on_billing_cycle_closed}
+async def on_invoice_paid(service: SubscriptionService, tx: Tx, events: Sequence[Envelope[InvoicePaid]]) -> None:
+    """A subscription that waited for its first payment begins."""
+    await service.first_payments(tx, events)
+
+
+HANDLERS: HandlerTable[SubscriptionService] = {
+    SubscriptionDue: on_billing_subscription_due,
+    BillingCycleClosed: on_billing_cycle_closed,
+    InvoicePaid: on_invoice_paid,
+}

@@ -18,6 +18,7 @@ from corebilling.subscription.schemas import CancelOrder, SubscriptionCreate, Su
 from parties import Parties
 
 START = datetime(2026, 1, 31, 23, tzinfo=UTC)  # midnight of 1 February in Paris
+END = datetime(2026, 2, 28, 23, tzinfo=UTC)
 AT_PERIOD_END = CancelOrder("period_end")
 
 
@@ -35,7 +36,7 @@ async def cancel(parties: Parties, tenant_id: UUID, ref: str) -> SubscriptionOut
 
 
 def closed(tenant_id: UUID, subscription_id: UUID, *, is_last: bool) -> Envelope[BillingCycleClosed]:
-    payload = BillingCycleClosed(new_id(), subscription_id, 0, START, START, 1, START, is_last)
+    payload = BillingCycleClosed(new_id(), subscription_id, 0, START, END, 1, END, is_last)
     return Envelope(
         new_id(), "billing.cycle.closed", 1, tenant_id, subscription_id, 1, new_id(), None, None, START, payload
     )
@@ -63,6 +64,25 @@ async def test_a_subscription_starts_in_the_tenants_time_on_the_customers_calend
         "interval": "month",
         "interval_count": 1,
         "status": "active",
+        "scheduled": True,
+    }
+    (scheduled,) = await parties.events(tenant_id, "subscription.scheduled")
+    assert scheduled.resource_seq == 1
+    assert scheduled.payload == {
+        "subscription_id": str(made.id),
+        "calendars": [
+            {
+                "anchor_at": "2026-01-31T23:00:00Z",
+                "time_zone": "Europe/Paris",
+                "interval": "month",
+                "interval_count": 1,
+                "starts_at": "2026-01-31T23:00:00Z",
+                "first_index": 0,
+            }
+        ],
+        "ends_at": None,
+        "wake_at": None,
+        "group_key": None,
     }
 
 
@@ -105,7 +125,7 @@ async def test_a_batch_is_all_or_nothing_and_names_the_items_at_fault(parties: P
     assert await refused(good, named) == ["/items/1/external_id"]
     twice = SubscriptionCreate(customer_id="acme", plan="basic", external_id="new")
     assert await refused(twice, good, twice) == ["/items/2/external_id"]
-    early = SubscriptionCreate(customer_id="acme", plan="basic", start_at=START - timedelta(days=32))
+    early = SubscriptionCreate(customer_id="acme", plan="basic", start_at=START - timedelta(days=367))
     assert await refused(good, good, good, early) == ["/items/3/start_at"]
     async with db.tenant(tenant_id) as tx:
         assert len(await parties.subscriptions.find(tx, tenant_id, after=None, limit=10)) == 1
@@ -174,7 +194,7 @@ async def test_a_cancellation_ends_with_the_running_period_and_is_ordered_once(p
     assert (event.resource_seq, event.payload["ends_at"]) == (2, "2026-02-28T23:00:00Z")
     async with db.tenants([tenant_id]) as tx:
         contract = (await parties.subscriptions.contracts(tx, [(tenant_id, made.id)]))[tenant_id, made.id]
-    assert (contract.anchor_at, contract.ends_at) == (START, ordered[0].cancel_at)
+    assert (contract.starts_at, contract.ends_at) == (START, ordered[0].cancel_at)
 
 
 async def test_after_its_last_period_it_is_canceled_and_stays_so(parties: Parties, db: Database) -> None:

@@ -10,34 +10,9 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.rows import args_row
-
-from corebilling.subscription.queries import models
+from psycopg.rows import args_row, scalar_row
 
 Connection = psycopg.AsyncConnection[Any]
-
-
-class MarkCanceledRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of MarkCanceled."""
-
-    tenant_id: UUID
-    subscription_id: UUID
-    seq: int
-
-
-class GetContractsRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of GetContracts."""
-
-    tenant_id: UUID
-    subscription_id: UUID
-    customer_id: UUID
-    plan_id: UUID
-    currency: str
-    anchor_at: datetime
-    time_zone: str
-    interval: str
-    interval_count: int
-    ends_at: datetime | None
 
 
 class AttributeRow(msgspec.Struct, frozen=True, gc=False):
@@ -53,17 +28,28 @@ class AttributeRow(msgspec.Struct, frozen=True, gc=False):
 
 ADD_SUBSCRIPTIONS: Final = """-- subscription/subscriptions.sql: AddSubscriptions
 INSERT INTO subscriptions (tenant_id, subscription_id, external_id, customer_id, customer_external_id, plan_id, plan_code,
-  currency, time_zone, interval, interval_count, starts_at, anchor_at, status, seq, created_at, updated_at)
+  plan_version, currency, time_zone, interval, interval_count, starts_at, billing_starts_at, anchor_at, alignment,
+  trial_ends_at, missing_payment_method, payment_method, proration, consolidate, opening_at, reminder_at, expires_at,
+  requests, phased, interrupted, discounted, ends_at, cancel_reason, status, seq, created_at, updated_at)
 SELECT $1, s.subscription_id, s.external_id, s.customer_id, s.customer_external_id, s.plan_id, s.plan_code,
-  s.currency, s.time_zone, s.billing_interval, s.interval_count, s.starts_at, s.anchor_at, 'active', 1, $2, $2
+  s.plan_version, s.currency, s.time_zone, s.billing_interval, s.interval_count, s.starts_at, s.billing_starts_at,
+  s.anchor_at, s.alignment, s.trial_ends_at, s.missing_payment_method, s.payment_method, s.proration, s.consolidate,
+  s.opening_at, s.reminder_at, s.expires_at, s.requests, s.phased, s.interrupted, s.discounted, s.ends_at,
+  s.cancel_reason, s.status, 1, $2, $2
 FROM unnest($3::uuid[], $4::text[], $5::uuid[], $6::text[],
-  $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[],
-  $12::integer[], $13::timestamptz[], $14::timestamptz[])
-  AS s(subscription_id, external_id, customer_id, customer_external_id, plan_id, plan_code,
-       currency, time_zone, billing_interval, interval_count, starts_at, anchor_at)
+  $7::uuid[], $8::text[], $9::integer[], $10::text[], $11::text[],
+  $12::text[], $13::integer[], $14::timestamptz[], $15::timestamptz[],
+  $16::timestamptz[], $17::text[], $18::timestamptz[], $19::text[],
+  $20::text[], $21::text[], $22::boolean[], $23::timestamptz[],
+  $24::timestamptz[], $25::timestamptz[], $26::integer[], $27::boolean[],
+  $28::boolean[], $29::boolean[], $30::timestamptz[], $31::text[], $32::text[])
+  AS s(subscription_id, external_id, customer_id, customer_external_id, plan_id, plan_code, plan_version,
+       currency, time_zone, billing_interval, interval_count, starts_at, billing_starts_at, anchor_at, alignment,
+       trial_ends_at, missing_payment_method, payment_method, proration, consolidate, opening_at, reminder_at, expires_at,
+       requests, phased, interrupted, discounted, ends_at, cancel_reason, status)
 ORDER BY s.external_id, s.subscription_id
 ON CONFLICT (tenant_id, external_id) DO NOTHING
-RETURNING tenant_id, subscription_id, external_id, customer_id, customer_external_id, plan_id, plan_code, currency, time_zone, interval, interval_count, starts_at, anchor_at, ends_at, status, seq, created_at, updated_at
+RETURNING subscription_id
 """
 
 
@@ -78,15 +64,33 @@ async def add_subscriptions(
     customer_external_ids: Sequence[str | None],
     plan_ids: Sequence[UUID | None],
     plan_codes: Sequence[str | None],
+    plan_versions: Sequence[int | None],
     currencies: Sequence[str | None],
     time_zones: Sequence[str | None],
     intervals: Sequence[str | None],
     interval_counts: Sequence[int | None],
     starts_ats: Sequence[datetime | None],
+    billing_starts_ats: Sequence[datetime | None],
     anchor_ats: Sequence[datetime | None],
-) -> list[models.Subscription]:
+    alignments: Sequence[str | None],
+    trial_ends_ats: Sequence[datetime | None],
+    missing_payment_methods: Sequence[str | None],
+    payment_methods: Sequence[str | None],
+    prorations: Sequence[str | None],
+    consolidates: Sequence[bool | None],
+    opening_ats: Sequence[datetime | None],
+    reminder_ats: Sequence[datetime | None],
+    expires_ats: Sequence[datetime | None],
+    requests: Sequence[int | None],
+    phased: Sequence[bool | None],
+    interrupted: Sequence[bool | None],
+    discounted: Sequence[bool | None],
+    ends_ats: Sequence[datetime | None],
+    cancel_reasons: Sequence[str | None],
+    statuses: Sequence[str | None],
+) -> list[UUID]:
     """A batch of new subscriptions; those whose external id is taken don't come back."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Subscription))
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(
         ADD_SUBSCRIPTIONS,
         (
@@ -98,59 +102,68 @@ async def add_subscriptions(
             list(customer_external_ids),
             list(plan_ids),
             list(plan_codes),
+            list(plan_versions),
             list(currencies),
             list(time_zones),
             list(intervals),
             list(interval_counts),
             list(starts_ats),
+            list(billing_starts_ats),
             list(anchor_ats),
+            list(alignments),
+            list(trial_ends_ats),
+            list(missing_payment_methods),
+            list(payment_methods),
+            list(prorations),
+            list(consolidates),
+            list(opening_ats),
+            list(reminder_ats),
+            list(expires_ats),
+            list(requests),
+            list(phased),
+            list(interrupted),
+            list(discounted),
+            list(ends_ats),
+            list(cancel_reasons),
+            list(statuses),
         ),
     )
-    _rows: list[models.Subscription] = await _cur.fetchall()
+    _rows: list[UUID] = await _cur.fetchall()
     return _rows
 
 
-GET_SUBSCRIPTION: Final = """-- subscription/subscriptions.sql: GetSubscription
-SELECT tenant_id, subscription_id, external_id, customer_id, customer_external_id, plan_id, plan_code, currency, time_zone, interval, interval_count, starts_at, anchor_at, ends_at, status, seq, created_at, updated_at FROM subscriptions
+FIND_SUBSCRIPTION: Final = """-- subscription/subscriptions.sql: FindSubscription
+SELECT subscription_id FROM subscriptions
 WHERE tenant_id = $1 AND (subscription_id = $2::uuid OR external_id = $3)
 ORDER BY (subscription_id = $2::uuid) IS TRUE DESC
 LIMIT 1
 """
 
 
-async def get_subscription(
+async def find_subscription(
     conn: Connection, *, tenant_id: UUID, subscription_id: UUID | None, external_id: str | None
-) -> models.Subscription | None:
+) -> UUID | None:
     """By id, else by the tenant's own name for it: an external id may look like an id."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Subscription))
-    await _cur.execute(GET_SUBSCRIPTION, (tenant_id, subscription_id, external_id))
-    _row: models.Subscription | None = await _cur.fetchone()
-    return _row
-
-
-LOCK_SUBSCRIPTION: Final = """-- subscription/subscriptions.sql: LockSubscription
-SELECT tenant_id, subscription_id, external_id, customer_id, customer_external_id, plan_id, plan_code, currency, time_zone, interval, interval_count, starts_at, anchor_at, ends_at, status, seq, created_at, updated_at FROM subscriptions WHERE tenant_id = $1 AND subscription_id = $2 FOR UPDATE
-"""
-
-
-async def lock_subscription(conn: Connection, *, tenant_id: UUID, subscription_id: UUID) -> models.Subscription | None:
-    """The row is held until the change commits, so that its sequence number counts every change."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Subscription))
-    await _cur.execute(LOCK_SUBSCRIPTION, (tenant_id, subscription_id))
-    _row: models.Subscription | None = await _cur.fetchone()
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
+    await _cur.execute(FIND_SUBSCRIPTION, (tenant_id, subscription_id, external_id))
+    _row: UUID | None = await _cur.fetchone()
     return _row
 
 
 LIST_SUBSCRIPTIONS: Final = """-- subscription/subscriptions.sql: ListSubscriptions
-SELECT tenant_id, subscription_id, external_id, customer_id, customer_external_id, plan_id, plan_code, currency, time_zone, interval, interval_count, starts_at, anchor_at, ends_at, status, seq, created_at, updated_at FROM subscriptions
+SELECT subscription_id FROM subscriptions
 WHERE tenant_id = $1
   AND ($2::uuid IS NULL OR subscription_id < $2)
   AND ($3::uuid IS NULL OR customer_id = $3)
   AND ($4::uuid IS NULL OR plan_id = $4)
-  AND ($5::text IS NULL OR external_id = $5)
-  AND ($6::text IS NULL OR status = $6)
+  AND ($5::text IS NULL OR plan_code = $5)
+  AND ($6::integer IS NULL OR plan_version = $6)
+  AND ($7::text IS NULL OR external_id = $7)
+  AND ($8::text IS NULL OR status = $8)
+  AND ($9::timestamptz IS NULL OR created_at >= $9)
+  AND ($10::timestamptz IS NULL OR created_at < $10)
 ORDER BY subscription_id DESC
-LIMIT $7::int
+LIMIT $11::int
 """
 
 
@@ -161,79 +174,33 @@ async def list_subscriptions(
     before_id: UUID | None,
     customer_id: UUID | None,
     plan_id: UUID | None,
+    plan_code: str | None,
+    plan_version: int | None,
     external_id: str | None,
     status: str | None,
+    created_from: datetime | None,
+    created_until: datetime | None,
     page_size: int,
-) -> list[models.Subscription]:
+) -> list[UUID]:
     """Newest first, a page at a time; ids are ordered by time of creation."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Subscription))
-    await _cur.execute(LIST_SUBSCRIPTIONS, (tenant_id, before_id, customer_id, plan_id, external_id, status, page_size))
-    _rows: list[models.Subscription] = await _cur.fetchall()
-    return _rows
-
-
-END_AT: Final = """-- subscription/subscriptions.sql: EndAt
-UPDATE subscriptions SET ends_at = $1, seq = seq + 1, updated_at = $2
-WHERE tenant_id = $3 AND subscription_id = $4
-RETURNING tenant_id, subscription_id, external_id, customer_id, customer_external_id, plan_id, plan_code, currency, time_zone, interval, interval_count, starts_at, anchor_at, ends_at, status, seq, created_at, updated_at
-"""
-
-
-async def end_at(
-    conn: Connection, *, ends_at: datetime | None, updated_at: datetime, tenant_id: UUID, subscription_id: UUID
-) -> models.Subscription | None:
-    """A cancellation is ordered; the status follows when the last period has closed."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Subscription))
-    await _cur.execute(END_AT, (ends_at, updated_at, tenant_id, subscription_id))
-    _row: models.Subscription | None = await _cur.fetchone()
-    return _row
-
-
-MARK_CANCELED: Final = """-- subscription/subscriptions.sql: MarkCanceled
-WITH locked AS (
-  SELECT s.tenant_id, s.subscription_id
-  FROM unnest($2::uuid[], $3::uuid[]) AS k(tenant_id, subscription_id)
-  JOIN subscriptions AS s ON s.tenant_id = k.tenant_id AND s.subscription_id = k.subscription_id
-  WHERE s.status = 'active' AND s.ends_at IS NOT NULL
-  ORDER BY s.tenant_id, s.subscription_id
-  FOR UPDATE OF s
-)
-UPDATE subscriptions AS s SET status = 'canceled', seq = s.seq + 1, updated_at = $1
-FROM locked
-WHERE s.tenant_id = locked.tenant_id AND s.subscription_id = locked.subscription_id AND s.status = 'active'
-RETURNING s.tenant_id, s.subscription_id, s.seq
-"""
-
-
-async def mark_canceled(
-    conn: Connection,
-    *,
-    updated_at: datetime,
-    tenant_ids: Sequence[UUID | None],
-    subscription_ids: Sequence[UUID | None],
-) -> list[MarkCanceledRow]:
-    """Subscriptions whose last period has closed, of many tenants at once; locked in order, so that batches don't deadlock. Those canceled already don't come back."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(MarkCanceledRow))
-    await _cur.execute(MARK_CANCELED, (updated_at, list(tenant_ids), list(subscription_ids)))
-    _rows: list[MarkCanceledRow] = await _cur.fetchall()
-    return _rows
-
-
-GET_CONTRACTS: Final = """-- subscription/subscriptions.sql: GetContracts
-SELECT s.tenant_id, s.subscription_id, s.customer_id, s.plan_id, s.currency, s.anchor_at, s.time_zone, s.interval,
-  s.interval_count, s.ends_at
-FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, subscription_id)
-JOIN subscriptions AS s ON s.tenant_id = k.tenant_id AND s.subscription_id = k.subscription_id
-"""
-
-
-async def get_contracts(
-    conn: Connection, *, tenant_ids: Sequence[UUID | None], subscription_ids: Sequence[UUID | None]
-) -> list[GetContractsRow]:
-    """What a batch of subscriptions, of many tenants, agreed to."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(GetContractsRow))
-    await _cur.execute(GET_CONTRACTS, (list(tenant_ids), list(subscription_ids)))
-    _rows: list[GetContractsRow] = await _cur.fetchall()
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
+    await _cur.execute(
+        LIST_SUBSCRIPTIONS,
+        (
+            tenant_id,
+            before_id,
+            customer_id,
+            plan_id,
+            plan_code,
+            plan_version,
+            external_id,
+            status,
+            created_from,
+            created_until,
+            page_size,
+        ),
+    )
+    _rows: list[UUID] = await _cur.fetchall()
     return _rows
 
 

@@ -1,0 +1,127 @@
+"""Starting subscriptions: one, or up to a thousand at once."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from corebilling.events.envelope import NewEvent
+from corebilling.kernel.ids import new_id
+from corebilling.platform.bus.outbox import emit
+from corebilling.platform.db import Tx
+from corebilling.subscription import store
+from corebilling.subscription.desk import Desk
+from corebilling.subscription.domain import coupons, facts, orders, waking
+from corebilling.subscription.domain.agreement import Agreement
+from corebilling.subscription.domain.catalog import AddOn, Catalog
+from corebilling.subscription.domain.facts import Facts
+from corebilling.subscription.domain.terms import Asked
+from corebilling.subscription.schemas import SubscriptionCreate, SubscriptionOut
+from corebilling.subscription.wishes import add_ons, item_changes, require_amount
+
+
+class Creating(Desk):
+    """New subscriptions."""
+
+    async def create(self, tx: Tx, tenant_id: UUID, data: SubscriptionCreate) -> SubscriptionOut:
+        """One new subscription. Errors as `create_batch`, pointing into the item itself."""
+        return (await self._create(tx, tenant_id, [_order(data, "")]))[0]
+
+    async def create_batch(self, tx: Tx, tenant_id: UUID, items: Sequence[SubscriptionCreate]) -> list[SubscriptionOut]:
+        """New subscriptions, all or none, in the order of the items.
+
+        Raises `Invalid` for unknown customers, plans or prices and impossible terms, `Conflict` for a plan that isn't
+        sold in its customer's currency and for an external id that is taken; pointers are `/items/<n>/...`.
+        """
+        return await self._create(tx, tenant_id, [_order(item, f"/items/{n}") for n, item in enumerate(items)])
+
+    async def _create(self, tx: Tx, tenant_id: UUID, wanted: Sequence[orders.Order]) -> list[SubscriptionOut]:
+        added = [each for order in wanted for each in order.add_ons]
+        catalog = await self._catalog(tx, tenant_id, {order.plan for order in wanted}, added)
+        customers = await self._customers.by_refs(tx, tenant_id, sorted({order.customer for order in wanted}))
+        seller = await self._seller(tx, tenant_id)
+        made = orders.agreements(wanted, customers, catalog, seller, self._checks.check)
+        made = [await self._with_coupons(tx, each, order) for each, order in zip(made, wanted, strict=True)]
+        begun = [waking.perform(each, seller.now) for each in made]
+        agreements = [after for after, _ in begun]
+        stored = await store.add(tx, tenant_id, agreements)
+        orders.refuse_taken(wanted, agreements, stored)
+        await store.add_details(tx, agreements)
+        await emit(
+            tx,
+            [
+                NewEvent(tenant_id, after.subscription_id, after.seq, fact, after.created_at)
+                for before, (after, told) in zip(made, begun, strict=True)
+                for fact in _facts(before, after, told)
+            ],
+        )
+        return await self._show(tx, tenant_id, agreements)
+
+    async def _seller(self, tx: Tx, tenant_id: UUID) -> orders.Seller:
+        now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
+        profile = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
+        return orders.Seller(tenant_id, now, self._clock(), profile.proration if profile else "second")
+
+    async def _catalog(self, tx: Tx, tenant_id: UUID, plan_refs: set[str], wanted: Sequence[AddOn]) -> Catalog:
+        """All plans that are referred to, in at most three statements."""
+        refs = plan_refs | {each.plan for each in wanted if each.plan is not None}
+        plans = await self._plans.plans_by_ref(tx, tenant_id, sorted(refs)) if refs else {}
+        prices = sorted({each.price_id for each in wanted if each.price_id is not None})
+        if not prices:
+            return Catalog(plans, {})
+        found = await self._plans.prices(tx, [(tenant_id, price_id) for price_id in prices])
+        origins = {price_id: price.plan_id for (_, price_id), price in found.items() if price.plan_id is not None}
+        of_price = await self._plans.plans(tx, [(tenant_id, plan_id) for plan_id in sorted(set(origins.values()))])
+        return Catalog(plans, {price_id: of_price[tenant_id, plan_id] for price_id, plan_id in origins.items()})
+
+    async def _with_coupons(self, tx: Tx, agreement: Agreement, order: orders.Order) -> Agreement:
+        """Each redemption counts against its coupon under that coupon's lock, so they are made one by one."""
+        for code in order.coupons:
+            agreement = await self._redeem(tx, agreement, code, index=0)
+        return agreement
+
+    async def _redeem(self, tx: Tx, agreement: Agreement, code: str, *, index: int) -> Agreement:
+        redemption_id, now = new_id(), await self._now(tx, agreement.tenant_id)
+        coupons.refuse_second(agreement, code)
+        coupon = await self._coupons.redeem(
+            tx,
+            agreement.tenant_id,
+            code,
+            currency=agreement.currency,
+            subscription_id=agreement.subscription_id,
+            customer_id=agreement.customer_id,
+            redemption_id=redemption_id,
+            at=now,
+        )
+        redeemed = coupons.redemption(coupon, redemption_id, index, now)
+        return replace(agreement, coupons=(*agreement.coupons, redeemed))
+
+
+def _facts(before: Agreement, after: Agreement, told: Facts) -> list[msgspec.Struct]:
+    return [facts.created(before), *told, facts.scheduled(after, waking.wake_at(after))]
+
+
+def _order(item: SubscriptionCreate, pointer: str) -> orders.Order:
+    return orders.Order(
+        customer=item.customer_id,
+        plan=item.plan,
+        external_id=item.external_id,
+        asked=Asked(
+            start_at=item.start_at,
+            anchor_at=item.anchor_at,
+            alignment=item.alignment,
+            trial_days=item.trial_days,
+            trial_ends_at=item.trial_end,
+        ),
+        missing_payment_method=item.missing_payment_method,
+        payment_method=item.payment_method,
+        payment_behavior=item.payment_behavior,
+        items=item_changes(item.items, pointer),
+        add_ons=add_ons(item.add_ons, pointer),
+        commitment=require_amount(item.commitment, pointer),
+        coupons=tuple(item.coupons),
+        proration=item.proration,
+        consolidate=item.consolidate,
+        pointer=pointer,
+    )
