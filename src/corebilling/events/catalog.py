@@ -79,6 +79,8 @@ CATALOG: tuple[EventType, ...] = (
     EventType("invoice.status.changed", 1, invoice.InvoiceStatusChanged, "invoice", "invoice", True),
     EventType("invoice.paid", 1, invoice.InvoicePaid, "invoice", "invoice", True),
     EventType("invoice.voided", 1, invoice.InvoiceVoided, "invoice", "invoice", True),
+    EventType("credit.issued", 1, invoice.CreditIssued, "invoice", "credit_note", True),
+    EventType("credit.applied", 1, invoice.CreditApplied, "invoice", "credit_note", True),
     EventType("payment.succeeded", 1, payment.PaymentSucceeded, "payment", "payment", True),
     EventType("ledger.posted", 1, ledger.LedgerPosted, "ledger", "journal", False),
     EventType("webhook.test", 1, webhook.WebhookTest, "webhook", "endpoint", False),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-DocumentType = Literal["invoice", "invoice_void", "payment"]
+DocumentType = Literal["invoice", "invoice_void", "payment", "credit_note"]
 
 
 class EntryDraft(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ COMMIT, and `rowcount` is not to be used: ask for RETURNING rows instead.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -43,10 +43,15 @@ class Tx:
 
     conn: Connection
     wakes: set[str] = field(default_factory=set)
+    committed: list[Callable[[], object]] = field(default_factory=list)
 
     def wake(self, channel: str) -> None:
         """Send NOTIFY on the channel once this transaction has committed."""
         self.wakes.add(channel)
+
+    def once_committed(self, work: Callable[[], object]) -> None:
+        """Call this once the transaction has committed, and never otherwise: for counters. It must be quick and not raise."""
+        self.committed.append(work)
 
 
 class Database:
@@ -127,6 +132,8 @@ class Database:
             raise seen from error
         for channel in tx.wakes:
             self.notifier.wake(channel)
+        for work in tx.committed:
+            work()
 
     async def _acquire(self, pool: "AsyncConnectionPool[Connection]") -> Connection:
         """A connection, waited for while others use them all, but not when the server is known to be away. Raises PoolTimeout."""
