@@ -18,6 +18,7 @@ from corebilling.events.catalog import BY_SUBJECT
 from corebilling.events.envelope import Envelope
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Database, Tx
+from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.schemas import PlanCreate
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
@@ -72,9 +73,9 @@ class World:
         self._taken: set[UUID] = set()
         clock = self.now
         checks, meters = PriceChecks(), Meters(clock=clock)
-        self.pricing = PricingService(clock=clock, checks=checks, meters=meters)
-        self.tenants = TenantService(clock=clock, setups=[self.pricing])
+        self.tenants = TenantService(clock=clock, setups=[DefaultRateCards(clock=clock)])
         self.customers = CustomerService(clock=clock, tenants=self.tenants)
+        self.pricing = PricingService(clock=clock, checks=checks, meters=meters, customers=self.customers)
         self.subscriptions = SubscriptionService(
             clock=clock,
             plans=self.pricing,

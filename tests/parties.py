@@ -12,6 +12,7 @@ from corebilling.kernel.ids import new_id
 from corebilling.ledger.service import LedgerService
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
+from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.schemas import PlanCreate, PlanOut
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
@@ -41,10 +42,13 @@ class Parties:
     meters: Meters = field(default_factory=lambda: Meters(clock=wall_clock))
 
     def __post_init__(self) -> None:
-        self.pricing = PricingService(clock=wall_clock, checks=PriceChecks(), meters=self.meters)
         self.ledger = LedgerService(clock=wall_clock)
-        self.tenants = TenantService(clock=wall_clock, setups=(self.pricing, self.ledger))
+        setups = (DefaultRateCards(clock=wall_clock), self.ledger)
+        self.tenants = TenantService(clock=wall_clock, setups=setups)
         self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
+        self.pricing = PricingService(
+            clock=wall_clock, checks=PriceChecks(), meters=self.meters, customers=self.customers
+        )
         self.subscriptions = SubscriptionService(
             clock=wall_clock,
             plans=self.pricing,

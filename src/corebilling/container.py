@@ -24,6 +24,7 @@ from corebilling.platform.db import Database, Tx
 from corebilling.platform.jobs.service import JobService
 from corebilling.platform.jobs.worker import JobWorker
 from corebilling.platform.secrets import SecretBox, generate_key
+from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
@@ -100,15 +101,19 @@ class Container(containers.DeclarativeContainer):
     secret_box = providers.Singleton(_secret_box, settings)
     job_service = providers.Singleton(JobService, clock=clock)
 
-    # --- contexts, in an order without circles: checks and meters first, then who sells, what is sold, who agreed, what was used
+    # --- contexts, in an order without circles: checks and meters first, then who sells and who buys, what is sold, who agreed,
+    # what was used
     price_checks = providers.Singleton(PriceChecks)
     meters = providers.Singleton(Meters, clock=clock)
     ledger_service = providers.Singleton(LedgerService, clock=clock)
-    pricing_service = providers.Singleton(PricingService, clock=clock, checks=price_checks, meters=meters)
+    default_rate_cards = providers.Singleton(DefaultRateCards, clock=clock)
     tenant_service = providers.Singleton(
-        TenantService, clock=clock, setups=providers.List(pricing_service, ledger_service)
+        TenantService, clock=clock, setups=providers.List(default_rate_cards, ledger_service)
     )
     customer_service = providers.Singleton(CustomerService, clock=clock, tenants=tenant_service)
+    pricing_service = providers.Singleton(
+        PricingService, clock=clock, checks=price_checks, meters=meters, customers=customer_service
+    )
     subscription_service = providers.Singleton(
         SubscriptionService,
         clock=clock,

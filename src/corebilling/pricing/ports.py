@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from corebilling.kernel.party import CustomerProfile
 from corebilling.kernel.plan import PriceKind, RateCard
 from corebilling.platform.db import Tx
 
@@ -27,3 +28,9 @@ class Meters(Protocol):
     async def by_code(self, tx: Tx, tenant_id: UUID, codes: Sequence[str]) -> dict[str, UUID]: ...
 
     async def dimensions(self, tx: Tx, tenant_id: UUID, codes: Sequence[str]) -> dict[str, tuple[str, ...]]: ...
+
+
+class Customers(Protocol):
+    """Customers, by their id or external id; unknown ones are absent."""
+
+    async def by_refs(self, tx: Tx, tenant_id: UUID, refs: Sequence[str]) -> dict[str, CustomerProfile]: ...

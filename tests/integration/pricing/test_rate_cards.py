@@ -1,4 +1,5 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,122 +9,25 @@ import psycopg
 import pytest
 
 from corebilling.kernel.errors import Conflict, Invalid, NotFound
+from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
-from corebilling.pricing.schemas import PlanCreate, PlanOut, RateCardCreate, RateCardOut
+from corebilling.pricing.new_tenants import DefaultRateCards
+from corebilling.pricing.schemas import RateCardCreate, RateCardEnd, RateCardOut
 from corebilling.rating.domain import rate_card
-from corebilling.usage.schemas import MeterCreate
 from parties import Parties
 
-EXACT = b'{ "model": "per_unit", "unit_amount": 0.012345678901 }'
+JANUARY, FEBRUARY, MARCH = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+TICK = timedelta(microseconds=1)
 
 
-def plan_body(definition: bytes = EXACT, code: str = "pro", meter: str = "calls") -> bytes:
-    return (
-        b'{"code":"%s","name":"Pro","currency":"EUR","prices":['
-        b'{"kind":"recurring","name":"Base","price":{"model":"flat","amount":"49.00"}},'
-        b'{"kind":"usage","name":"Calls","meter":"%s","unit":"call","price":%s}]}'
-        % (code.encode(), meter.encode(), definition)
-    )
-
-
-async def publish(parties: Parties, tenant_id: UUID, body: bytes) -> PlanOut:
-    async with parties.db.tenant(tenant_id) as tx:
-        return await parties.pricing.create_plan(tx, tenant_id, msgspec.json.decode(body, type=PlanCreate))
-
-
-async def seller(parties: Parties) -> UUID:
-    tenant_id = await parties.tenant()
-    async with parties.db.tenant(tenant_id) as tx:
-        await parties.meters.create_meter(tx, tenant_id, MeterCreate(code="calls", aggregation="count"))
-    return tenant_id
-
-
-async def card(parties: Parties, tenant_id: UUID, code: str, default: bool = False, **rule: Any) -> RateCardOut:
+async def card(
+    parties: Parties, tenant_id: UUID, code: str, default: bool = False, use: dict[str, Any] | None = None, **rule: Any
+) -> RateCardOut:
     wanted = {"metric": "weight", "unit_amount": "1.50", **rule}
-    body = {"code": code, "name": code, "currency": "EUR", "default": default, "rules": [wanted]}
+    body = {"code": code, "name": code, "currency": "EUR", "default": default, "rules": [wanted], **(use or {})}
     async with parties.db.tenant(tenant_id) as tx:
         data = msgspec.json.decode(msgspec.json.encode(body), type=RateCardCreate)
         return await parties.pricing.create_rate_card(tx, tenant_id, data)
-
-
-async def test_a_plan_is_published_with_its_prices_digit_for_digit(parties: Parties, db: Database) -> None:
-    tenant_id = await seller(parties)
-    made = await publish(parties, tenant_id, plan_body())
-    assert (made.version, made.interval, made.interval_count) == (1, "month", 1)
-    assert [(price.kind, price.model, price.meter) for price in made.prices] == [
-        ("recurring", "flat", None),
-        ("usage", "per_unit", "calls"),
-    ]
-    assert bytes(made.prices[1].price) == b'{"model":"per_unit","unit_amount":0.012345678901}'
-    async with db.tenant(tenant_id) as tx:
-        published = (await parties.pricing.plans(tx, [(tenant_id, made.id)] * 3))[tenant_id, made.id]
-        assert await parties.pricing.plan_by_ref(tx, tenant_id, "pro") == published
-        assert await parties.pricing.plan_by_ref(tx, tenant_id, str(made.id)) == published
-    assert published.prices[1].definition == '{"model":"per_unit","unit_amount":0.012345678901}'
-    assert published.prices[1].meter_id is not None
-    events = await parties.events(tenant_id, "plan.created", "price.created")
-    assert [event.subject for event in events] == ["plan.created", "price.created", "price.created"]
-    assert events[0].payload["price_ids"] == [str(price.id) for price in made.prices]
-
-
-async def test_a_published_plan_never_changes_and_its_code_is_taken(parties: Parties, db: Database) -> None:
-    tenant_id = await seller(parties)
-    await publish(parties, tenant_id, plan_body())
-    with pytest.raises(Conflict, match="already"):
-        await publish(parties, tenant_id, plan_body())
-    for statement in (
-        "UPDATE plans SET name = 'x'",
-        "DELETE FROM prices",
-        "UPDATE rate_card_rules SET unit_amount = 0",
-    ):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            async with db.tenant(tenant_id) as tx:
-                await tx.conn.execute(statement)
-
-
-async def test_a_plan_with_an_unknown_meter_or_an_impossible_price_is_refused(parties: Parties) -> None:
-    tenant_id = await seller(parties)
-    with pytest.raises(Invalid) as caught:
-        await publish(parties, tenant_id, plan_body(b'{"model":"per_unit","unit_amount":"NaN"}', meter="unheard"))
-    assert [field.pointer for field in caught.value.fields] == ["/prices/1/meter", "/prices/1/price/unit_amount"]
-    assert await parties.events(tenant_id, "plan.created") == []
-
-
-async def test_another_tenants_meters_plans_and_cards_are_not_there(parties: Parties, db: Database) -> None:
-    mine, other = await seller(parties), await parties.tenant()
-    plan, made = await publish(parties, mine, plan_body()), await card(parties, mine, "parcels")
-    with pytest.raises(Invalid, match="no meter"):
-        await publish(parties, other, plan_body())
-    async with db.tenant(other) as tx:
-        assert await parties.pricing.find_plans(tx, mine, after=None, limit=10) == []
-        assert await parties.pricing.plans(tx, [(mine, plan.id)]) == {}
-        assert await parties.pricing.plans_by_ref(tx, other, ["pro", str(plan.id)]) == {}
-    for work in (
-        lambda tx: parties.pricing.get_plan(tx, other, str(plan.id)),
-        lambda tx: parties.pricing.get_rate_card(tx, other, made.id),
-        lambda tx: parties.pricing.default_rate_card(tx, mine),
-    ):
-        with pytest.raises(NotFound):
-            async with db.tenant(other) as tx:
-                await work(tx)
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        async with db.tenant(other) as tx:
-            await parties.pricing.set_up(tx, mine, "EUR")
-    async with db.tenants([mine, other]) as tx:
-        assert set(await parties.pricing.plans(tx, [(mine, plan.id), (other, plan.id)])) == {(mine, plan.id)}
-
-
-async def test_plans_are_listed_newest_first_with_filters(parties: Parties, db: Database) -> None:
-    tenant_id = await seller(parties)
-    first, second = await parties.plan(tenant_id, "basic"), await parties.plan(tenant_id, "us", "USD")
-    async with db.tenant(tenant_id) as tx:
-        found = await parties.pricing.find_plans(tx, tenant_id, after=None, limit=10)
-        assert [plan.id for plan in found] == [second.id, first.id]
-        assert [plan.id for plan in await parties.pricing.find_plans(tx, tenant_id, after=second.id, limit=10)] == [
-            first.id
-        ]
-        (dollars,) = await parties.pricing.find_plans(tx, tenant_id, after=None, limit=10, currency="USD")
-        assert (dollars.id, len(dollars.prices)) == (second.id, 1)
 
 
 async def test_a_fresh_tenants_default_card_quotes_71_60(parties: Parties, db: Database) -> None:
@@ -173,3 +77,98 @@ async def test_readiness_counts_the_cards_to_quote_from(parties: Parties, db: Da
     await parties.tenant()
     async with db.system() as tx:
         assert await parties.pricing.active_rate_cards(tx) == before + 1
+
+
+async def used(parties: Parties, tenant_id: UUID, customer_id: UUID | None, at: datetime) -> str:
+    """The code of the card that quotes use."""
+    async with parties.db.tenant(tenant_id) as tx:
+        return (await parties.pricing.rate_card_for(tx, tenant_id, customer_id, at)).code
+
+
+async def test_a_customers_own_card_holds_for_its_time_and_the_default_else(parties: Parties) -> None:
+    mine, other = await parties.tenant(), await parties.tenant()
+    acme = (await parties.customer(mine, "acme")).id
+    made = await card(
+        parties, mine, "acme-1", use={"customer_id": "acme", "valid_from": FEBRUARY, "valid_until": MARCH}
+    )
+    assert (made.customer_id, made.valid_from, made.valid_until) == (acme, FEBRUARY, MARCH)
+    codes = [await used(parties, mine, acme, at) for at in (JANUARY, FEBRUARY, MARCH - TICK, MARCH)]
+    assert codes == ["default", "acme-1", "acme-1", "default"]
+    assert await used(parties, mine, None, FEBRUARY) == "default"
+    assert await used(parties, other, acme, FEBRUARY) == "default"
+
+
+async def test_a_card_without_an_end_makes_room_for_the_next_one(parties: Parties, db: Database) -> None:
+    tenant_id = await parties.tenant()
+    acme = (await parties.customer(tenant_id, "acme")).id
+    await card(parties, tenant_id, "first", use={"customer_id": "acme"})
+    await card(parties, tenant_id, "second", use={"customer_id": str(acme), "valid_from": FEBRUARY})
+    with pytest.raises(Conflict, match="'first' holds from the beginning until 2026-02-01"):
+        await card(parties, tenant_id, "third", use={"customer_id": "acme", "valid_until": FEBRUARY})
+    assert [await used(parties, tenant_id, acme, at) for at in (JANUARY, FEBRUARY)] == ["first", "second"]
+    async with db.tenant(tenant_id) as tx:
+        find = parties.pricing.find_rate_cards
+        mine = await find(tx, tenant_id, after=None, limit=9, customer="acme")
+        now = await find(tx, tenant_id, after=None, limit=9, customer="acme", valid_at=JANUARY)
+        default = await find(tx, tenant_id, after=None, limit=9, default=True)
+        ended = await parties.pricing.end_rate_card(tx, tenant_id, mine[0].id, RateCardEnd(valid_until=MARCH))
+    assert [[each.code for each in found] for found in (mine, now, default)] == [
+        ["second", "first"],
+        ["first"],
+        ["default"],
+    ]
+    assert ended.valid_until == MARCH
+    assert await used(parties, tenant_id, acme, MARCH) == "default"
+
+
+async def test_another_tenants_cards_are_not_there(parties: Parties, db: Database) -> None:
+    mine, other = await parties.tenant(), await parties.tenant()
+    made = await card(parties, mine, "parcels")
+    for work in (
+        lambda tx: parties.pricing.get_rate_card(tx, other, made.id),
+        lambda tx: parties.pricing.end_rate_card(tx, other, made.id, RateCardEnd(valid_until=MARCH)),
+        lambda tx: parties.pricing.default_rate_card(tx, mine),
+    ):
+        with pytest.raises(NotFound):
+            async with db.tenant(other) as tx:
+                await work(tx)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with db.tenant(other) as tx:
+            await DefaultRateCards(clock=wall_clock).set_up(tx, mine, "EUR")
+
+
+async def test_of_cards_that_would_hold_at_once_one_wins(parties: Parties) -> None:
+    tenant_id = await parties.tenant()
+    await parties.customer(tenant_id, "acme")
+    outcomes = await asyncio.gather(
+        *(card(parties, tenant_id, f"card-{n}", use={"customer_id": "acme", "valid_from": FEBRUARY}) for n in range(4)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, RateCardOut) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 3
+
+
+async def test_the_database_refuses_two_cards_at_once_whoever_asks(parties: Parties, db: Database) -> None:
+    tenant_id = await parties.tenant()
+    await parties.customer(tenant_id, "acme")
+    await card(parties, tenant_id, "first", use={"customer_id": "acme", "valid_from": FEBRUARY, "valid_until": MARCH})
+    with pytest.raises(psycopg.errors.ExclusionViolation):
+        async with db.tenant(tenant_id) as tx:
+            await tx.conn.execute(
+                "INSERT INTO rate_cards (tenant_id, rate_card_id, code, name, currency, order_amount, is_default,"
+                " created_at, customer_id) SELECT tenant_id, gen_random_uuid(), 'x', name, currency, 0, false, now(),"
+                " customer_id FROM rate_cards WHERE code = 'first'"
+            )
+
+
+async def test_a_card_of_an_unknown_customer_or_without_sense_is_refused(parties: Parties) -> None:
+    tenant_id, other = await parties.tenant(), await parties.tenant()
+    await parties.customer(tenant_id, "acme")
+    for tenant, use, pointer in (
+        (other, {"customer_id": "acme"}, "/customer_id"),
+        (tenant_id, {"customer_id": "acme", "default": True}, "/default"),
+        (tenant_id, {"valid_from": FEBRUARY}, "/valid_from"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await card(parties, tenant, "x", use=use)
+        assert caught.value.fields[0].pointer == pointer

@@ -1,5 +1,5 @@
 """Routes of pricing."""
 
-from corebilling.pricing.api import plans, rate_cards
+from corebilling.pricing.api import coupons, operator_costs, plans, rate_cards
 
-ROUTES = (*plans.ROUTES, *rate_cards.ROUTES)
+ROUTES = (*plans.ROUTES, *coupons.ROUTES, *rate_cards.ROUTES, *operator_costs.ROUTES)

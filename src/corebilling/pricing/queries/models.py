@@ -10,6 +10,40 @@ from uuid import UUID
 import msgspec
 
 
+class Coupon(msgspec.Struct, frozen=True, gc=False):
+    """A row of coupons."""
+
+    tenant_id: UUID
+    coupon_id: UUID
+    code: str
+    name: str
+    percent_off: Decimal | None
+    amount_off_minor: int | None
+    currency: str | None
+    duration: str
+    duration_periods: int | None
+    redeem_by: datetime | None
+    max_redemptions: int | None
+    times_redeemed: int
+    archived_at: datetime | None
+    created_at: datetime
+
+
+class OperatorCost(msgspec.Struct, frozen=True, gc=False):
+    """A row of operator_costs."""
+
+    tenant_id: UUID
+    operator_cost_id: UUID
+    meter_id: UUID
+    meter_code: str
+    currency: str
+    unit_cost: Decimal
+    valid_from: datetime
+    dimension: str | None
+    value: str | None
+    created_at: datetime
+
+
 class Plan(msgspec.Struct, frozen=True, gc=False):
     """A row of plans."""
 
@@ -60,6 +94,9 @@ class RateCard(msgspec.Struct, frozen=True, gc=False):
     order_amount: Decimal
     is_default: bool
     created_at: datetime
+    customer_id: UUID | None
+    valid_from: datetime | None
+    valid_until: datetime | None
 
 
 class RateCardRule(msgspec.Struct, frozen=True, gc=False):

@@ -29,10 +29,11 @@ async def clear_default(conn: Connection, *, tenant_id: UUID) -> None:
 
 
 ADD_RATE_CARD: Final = """-- pricing/rate_cards.sql: AddRateCard
-INSERT INTO rate_cards (tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO rate_cards (tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at, customer_id, valid_from, valid_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::uuid,
+  $10::timestamptz, $11::timestamptz)
 ON CONFLICT DO NOTHING
-RETURNING tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at
+RETURNING tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at, customer_id, valid_from, valid_until
 """
 
 
@@ -47,12 +48,75 @@ async def add_rate_card(
     order_amount: Decimal,
     is_default: bool,
     created_at: datetime,
+    customer_id: UUID | None,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
 ) -> models.RateCard | None:
     """A rate card; no row comes back where the code is taken, or where another default came first."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.RateCard))
     await _cur.execute(
-        ADD_RATE_CARD, (tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at)
+        ADD_RATE_CARD,
+        (
+            tenant_id,
+            rate_card_id,
+            code,
+            name,
+            currency,
+            order_amount,
+            is_default,
+            created_at,
+            customer_id,
+            valid_from,
+            valid_until,
+        ),
     )
+    _row: models.RateCard | None = await _cur.fetchone()
+    return _row
+
+
+LOCK_CARDS_OF: Final = """-- pricing/rate_cards.sql: LockCardsOf
+SELECT rate_cards_lock($1::uuid, $2::uuid)
+"""
+
+
+async def lock_cards_of(conn: Connection, *, tenant_id: UUID, customer_id: UUID) -> None:
+    """Whoever changes the cards of the same customer waits here until this transaction ends."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(LOCK_CARDS_OF, (tenant_id, customer_id))
+
+
+GET_CARDS_OF: Final = """-- pricing/rate_cards.sql: GetCardsOf
+SELECT tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at, customer_id, valid_from, valid_until FROM rate_cards
+WHERE tenant_id = $1 AND customer_id = $2
+  AND ($3::timestamptz IS NULL OR valid_until IS NULL OR valid_until > $3)
+  AND ($4::timestamptz IS NULL OR valid_from IS NULL OR valid_from < $4)
+ORDER BY valid_from NULLS FIRST
+"""
+
+
+async def get_cards_of(
+    conn: Connection, *, tenant_id: UUID, customer_id: UUID | None, from_: datetime | None, until: datetime | None
+) -> list[models.RateCard]:
+    """A customer's cards that hold at some instant of a time, in its order."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.RateCard))
+    await _cur.execute(GET_CARDS_OF, (tenant_id, customer_id, from_, until))
+    _rows: list[models.RateCard] = await _cur.fetchall()
+    return _rows
+
+
+END_RATE_CARD: Final = """-- pricing/rate_cards.sql: EndRateCard
+UPDATE rate_cards SET valid_until = $1
+WHERE tenant_id = $2 AND rate_card_id = $3 AND customer_id IS NOT NULL
+RETURNING tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at, customer_id, valid_from, valid_until
+"""
+
+
+async def end_rate_card(
+    conn: Connection, *, valid_until: datetime | None, tenant_id: UUID, rate_card_id: UUID
+) -> models.RateCard | None:
+    """Lets a customer's card hold until then."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.RateCard))
+    await _cur.execute(END_RATE_CARD, (valid_until, tenant_id, rate_card_id))
     _row: models.RateCard | None = await _cur.fetchone()
     return _row
 
@@ -99,7 +163,7 @@ async def add_rules(
 
 
 GET_RATE_CARD: Final = """-- pricing/rate_cards.sql: GetRateCard
-SELECT tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at FROM rate_cards WHERE tenant_id = $1 AND rate_card_id = $2
+SELECT tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at, customer_id, valid_from, valid_until FROM rate_cards WHERE tenant_id = $1 AND rate_card_id = $2
 """
 
 
@@ -111,35 +175,54 @@ async def get_rate_card(conn: Connection, *, tenant_id: UUID, rate_card_id: UUID
     return _row
 
 
-GET_DEFAULT: Final = """-- pricing/rate_cards.sql: GetDefault
-SELECT tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at FROM rate_cards WHERE tenant_id = $1 AND is_default
+GET_CARD_FOR: Final = """-- pricing/rate_cards.sql: GetCardFor
+SELECT tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at, customer_id, valid_from, valid_until FROM rate_cards
+WHERE tenant_id = $1
+  AND (is_default OR (customer_id = $2::uuid
+    AND (valid_from IS NULL OR valid_from <= $3) AND (valid_until IS NULL OR valid_until > $3)))
+ORDER BY is_default
+LIMIT 1
 """
 
 
-async def get_default(conn: Connection, *, tenant_id: UUID) -> models.RateCard | None:
-    """The card that quotes use when none is named."""
+async def get_card_for(
+    conn: Connection, *, tenant_id: UUID, customer_id: UUID | None, at: datetime | None
+) -> models.RateCard | None:
+    """The card that a customer's quotes use at an instant: its own, else the tenant's default; without a customer, the default."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.RateCard))
-    await _cur.execute(GET_DEFAULT, (tenant_id,))
+    await _cur.execute(GET_CARD_FOR, (tenant_id, customer_id, at))
     _row: models.RateCard | None = await _cur.fetchone()
     return _row
 
 
 LIST_RATE_CARDS: Final = """-- pricing/rate_cards.sql: ListRateCards
-SELECT tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at FROM rate_cards
+SELECT tenant_id, rate_card_id, code, name, currency, order_amount, is_default, created_at, customer_id, valid_from, valid_until FROM rate_cards
 WHERE tenant_id = $1
   AND ($2::uuid IS NULL OR rate_card_id < $2)
   AND ($3::text IS NULL OR code = $3)
+  AND ($4::uuid IS NULL OR customer_id = $4)
+  AND ($5::boolean IS NULL OR is_default = $5)
+  AND ($6::timestamptz IS NULL OR
+    ((valid_from IS NULL OR valid_from <= $6) AND (valid_until IS NULL OR valid_until > $6)))
 ORDER BY rate_card_id DESC
-LIMIT $4::int
+LIMIT $7::int
 """
 
 
 async def list_rate_cards(
-    conn: Connection, *, tenant_id: UUID, before_id: UUID | None, code: str | None, page_size: int
+    conn: Connection,
+    *,
+    tenant_id: UUID,
+    before_id: UUID | None,
+    code: str | None,
+    customer_id: UUID | None,
+    is_default: bool | None,
+    valid_at: datetime | None,
+    page_size: int,
 ) -> list[models.RateCard]:
     """Newest first, a page at a time; ids are ordered by time of creation."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.RateCard))
-    await _cur.execute(LIST_RATE_CARDS, (tenant_id, before_id, code, page_size))
+    await _cur.execute(LIST_RATE_CARDS, (tenant_id, before_id, code, customer_id, is_default, valid_at, page_size))
     _rows: list[models.RateCard] = await _cur.fetchall()
     return _rows
 

@@ -1,5 +1,7 @@
 """What goes over the wire about plans and prices, coupons, rate cards and operator costs."""
 
+from corebilling.pricing.schemas.coupons import CouponCreate, CouponOut, CouponStatus
+from corebilling.pricing.schemas.operator_costs import OperatorCostCreate, OperatorCostOut
 from corebilling.pricing.schemas.plans import (
     CommitmentIn,
     CommitmentOut,
@@ -10,11 +12,16 @@ from corebilling.pricing.schemas.plans import (
     PriceCreate,
     PriceOut,
 )
-from corebilling.pricing.schemas.rate_cards import RateCardCreate, RateCardOut, RuleIn, RuleOut
+from corebilling.pricing.schemas.rate_cards import RateCardCreate, RateCardEnd, RateCardOut, RuleIn, RuleOut
 
 __all__ = [
     "CommitmentIn",
     "CommitmentOut",
+    "CouponCreate",
+    "CouponOut",
+    "CouponStatus",
+    "OperatorCostCreate",
+    "OperatorCostOut",
     "PlanCreate",
     "PlanOut",
     "PlanStatus",
@@ -22,6 +29,7 @@ __all__ = [
     "PriceCreate",
     "PriceOut",
     "RateCardCreate",
+    "RateCardEnd",
     "RateCardOut",
     "RuleIn",
     "RuleOut",

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from corebilling.kernel.decimals import DecimalText
-from corebilling.pricing.schemas.words import Code, Currency, Name, Unit
+from corebilling.pricing.schemas.words import Code, Currency, Instant, Name, Reference, Unit
 
 
 class RuleIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,14 +24,26 @@ class RuleIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class RateCardCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A rate card to be; `order_amount` is due once per order. `default` makes it the one that quotes use."""
+    """A rate card to be; `order_amount` is due once per order. `default` makes it the one that quotes use.
+
+    With `customer_id` (id or external id) it is that customer's, in `[valid_from, valid_until)`, before the default card.
+    """
 
     code: Code
     name: Name
     currency: Currency
     order_amount: Decimal = Decimal(0)
     default: bool = False
+    customer_id: Reference | None = None
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
     rules: Annotated[list[RuleIn], Meta(min_length=1, max_length=500)]
+
+
+class RateCardEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Until when, exclusively, a customer's card holds."""
+
+    valid_until: Instant
 
 
 class RuleOut(msgspec.Struct, frozen=True):
@@ -46,7 +58,7 @@ class RuleOut(msgspec.Struct, frozen=True):
 
 
 class RateCardOut(msgspec.Struct, frozen=True):
-    """A rate card with its rules."""
+    """A rate card with its rules; with a `customer_id` it is that customer's, in `[valid_from, valid_until)`."""
 
     id: UUID
     code: str
@@ -54,5 +66,8 @@ class RateCardOut(msgspec.Struct, frozen=True):
     currency: str
     order_amount: DecimalText
     default: bool
+    customer_id: UUID | None
+    valid_from: datetime | None
+    valid_until: datetime | None
     rules: list[RuleOut]
     created_at: datetime

@@ -1,0 +1,49 @@
+-- name: AddCoupon :one
+-- A coupon; no row comes back where the code is taken.
+INSERT INTO coupons (tenant_id, coupon_id, code, name, percent_off, amount_off_minor, currency, duration, duration_periods, redeem_by,
+  max_redemptions, created_at)
+VALUES (@tenant_id, @coupon_id, @code, @name, sqlc.narg('percent_off')::numeric, sqlc.narg('amount_off_minor')::bigint,
+  sqlc.narg('currency')::text, @duration, sqlc.narg('duration_periods')::integer, sqlc.narg('redeem_by')::timestamptz,
+  sqlc.narg('max_redemptions')::integer, @created_at)
+ON CONFLICT (tenant_id, code) DO NOTHING
+RETURNING *;
+
+-- name: ListCoupons :many
+-- Newest first, a page at a time; ids are ordered by time of creation.
+SELECT * FROM coupons
+WHERE tenant_id = @tenant_id
+  AND (sqlc.narg('before_id')::uuid IS NULL OR coupon_id < sqlc.narg('before_id'))
+  AND (sqlc.narg('code')::text IS NULL OR code = sqlc.narg('code'))
+  AND (sqlc.narg('archived')::boolean IS NULL OR (archived_at IS NOT NULL) = sqlc.narg('archived'))
+ORDER BY coupon_id DESC
+LIMIT @page_size::int;
+
+-- name: FindCoupon :one
+-- A coupon by its id or, where that is nobody's, by its code.
+SELECT * FROM coupons
+WHERE tenant_id = @tenant_id AND (coupon_id = sqlc.narg('coupon_id')::uuid OR code = @code)
+ORDER BY (coupon_id = sqlc.narg('coupon_id')::uuid) DESC NULLS LAST
+LIMIT 1;
+
+-- name: LockCoupon :one
+-- The coupon as it is until this transaction ends: whoever redeems it at the same moment waits here.
+SELECT * FROM coupons WHERE tenant_id = @tenant_id AND code = @code FOR UPDATE;
+
+-- name: ArchiveCoupon :one
+-- Takes a coupon out of use; no row comes back where it was already.
+UPDATE coupons SET archived_at = @archived_at
+WHERE tenant_id = @tenant_id AND coupon_id = @coupon_id AND archived_at IS NULL
+RETURNING *;
+
+-- name: FindRedemption :one
+-- Whether a redemption is known: it must not count twice.
+SELECT redemption_id FROM coupon_redemptions WHERE tenant_id = @tenant_id AND redemption_id = @redemption_id;
+
+-- name: AddRedemption :exec
+-- Who redeems.
+INSERT INTO coupon_redemptions (tenant_id, redemption_id, coupon_id, subscription_id, customer_id, redeemed_at)
+VALUES (@tenant_id, @redemption_id, @coupon_id, @subscription_id, @customer_id, @redeemed_at);
+
+-- name: CountRedemption :exec
+-- One more; the caller holds the row's lock.
+UPDATE coupons SET times_redeemed = times_redeemed + 1 WHERE tenant_id = @tenant_id AND coupon_id = @coupon_id;
