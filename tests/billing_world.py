@@ -93,6 +93,9 @@ class World:
             usage=self.usage,
             rate_cards=self.pricing,
             clocks=self.tenants,
+            costs=self.pricing,
+            tenants=self.tenants,
+            subscriptions=self.subscriptions,
             debounce_seconds=5,
         )
         self.scheduler = SchedulerService(subscriptions=self.subscriptions, grace_seconds=GRACE.total_seconds())

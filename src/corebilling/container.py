@@ -136,6 +136,9 @@ class Container(containers.DeclarativeContainer):
         usage=usage_service,
         rate_cards=pricing_service,
         clocks=tenant_service,
+        costs=pricing_service,
+        tenants=tenant_service,
+        subscriptions=subscription_service,
         debounce_seconds=settings.provided.rating_debounce_seconds,
     )
     invoice_service = providers.Singleton(

@@ -1,7 +1,5 @@
 """Routes of rating: what would it cost?"""
 
-from uuid import UUID
-
 from corebilling.platform.http import Edge, NamedDependency, get, post
 from corebilling.rating.preview import preview
 from corebilling.rating.preview_schemas import PreviewOut, PreviewRequest
@@ -23,12 +21,12 @@ async def preview_price(data: PreviewRequest) -> PreviewOut:
     return preview(data)
 
 
-@get("/v1/subscriptions/{subscription_id:uuid}/upcoming-invoice", scope="billing:read", summary="Upcoming invoice")
+@get("/v1/subscriptions/{subscription_ref:str}/upcoming-invoice", scope="billing:read", summary="Upcoming invoice")
 async def upcoming_invoice(
-    subscription_id: UUID, edge: NamedDependency[Edge], rating_service: NamedDependency[RatingService]
+    subscription_ref: str, edge: NamedDependency[Edge], rating_service: NamedDependency[RatingService]
 ) -> UpcomingInvoiceOut:
-    """What the current period costs so far, rated at this moment."""
-    return await edge.query(lambda tx: rating_service.upcoming_invoice(tx, edge.tenant_id, subscription_id))
+    """What closing the current period would bill, rated at this moment; it goes by id or external id."""
+    return await edge.query(lambda tx: rating_service.upcoming_invoices.of(tx, edge.tenant_id, subscription_ref))
 
 
 ROUTES = (quote_order, preview_price, upcoming_invoice)

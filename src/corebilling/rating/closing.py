@@ -16,7 +16,7 @@ from corebilling.rating import store
 from corebilling.rating.domain.engine import ENGINE_VERSION
 from corebilling.rating.domain.rating import Rated, RatingOrder, Unrateable
 from corebilling.rating.ports import Contracts
-from corebilling.rating.queries import ratings as queries
+from corebilling.rating.queries import settling as queries
 from corebilling.rating.rater import Rater
 
 Closed = Envelope[BillingCycleClosed]
@@ -50,6 +50,7 @@ class Closing:
             )
         rated = [item for item in results if isinstance(item, Rated)]
         written = await store.put_final(tx, rated, self._clock())
+        await store.set_carried(tx, rated)
         completed = [_completed(rating_id, item, wave[item.order.key]) for rating_id, item in written]
         await emit(tx, [*completed, *(_failed(item, wave[item.order.key]) for item in failed)])
 
@@ -60,6 +61,7 @@ class Closing:
             tenant_ids=[tenant_id for tenant_id, _ in wave],
             subscription_ids=[subscription_id for _, subscription_id in wave],
             epochs=[event.payload.epoch for event in wave.values()],
+            settled_ats=[event.payload.period_end for event in wave.values()],
         )
         final = await store.final_periods(tx, [(*key, event.payload.period_start) for key, event in wave.items()])
         orders = []
@@ -69,7 +71,14 @@ class Closing:
                 period = Period(closed.period_start, closed.period_end, closed.period_index)
                 orders.append(
                     RatingOrder(
-                        row.tenant_id, row.subscription_id, period, row.epoch, row.previous_epoch, closed.cycle_id
+                        row.tenant_id,
+                        row.subscription_id,
+                        period,
+                        row.epoch,
+                        row.previous_epoch,
+                        closed.cycle_id,
+                        row.settled_at,
+                        row.carried_minor,
                     )
                 )
         return orders
@@ -105,6 +114,8 @@ def _completed(rating_id: UUID, item: Rated, cause: Closed) -> NewEvent:
             total_minor=item.total_minor,
             epoch=item.order.epoch,
             engine_version=ENGINE_VERSION,
+            group_id=closed.group_id,
+            group_size=closed.group_size,
         ),
         cause,
     )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.scheduler import BillingCycleClosed
-from corebilling.events.usage import UsageReported
+from corebilling.events.subscription import SubscriptionInvoiceRequested
+from corebilling.events.usage import UsageCorrected, UsageReported
 from corebilling.platform.bus.handlers import HandlerTable
 from corebilling.platform.db import Tx
 from corebilling.rating.service import RatingService
@@ -15,6 +16,11 @@ async def on_usage_reported(service: RatingService, tx: Tx, events: Sequence[Env
     await service.live.note(tx, events)
 
 
+async def on_usage_corrected(service: RatingService, tx: Tx, events: Sequence[Envelope[UsageCorrected]]) -> None:
+    """As with a report: open periods are rated anew. What is closed is settled with the next closing."""
+    await service.live.note(tx, events)
+
+
 async def on_billing_cycle_closed(
     service: RatingService, tx: Tx, events: Sequence[Envelope[BillingCycleClosed]]
 ) -> None:
@@ -22,7 +28,16 @@ async def on_billing_cycle_closed(
     await service.closing.rate(tx, events)
 
 
+async def on_subscription_invoice_requested(
+    service: RatingService, tx: Tx, events: Sequence[Envelope[SubscriptionInvoiceRequested]]
+) -> None:
+    """What is due by then is billed before the period ends."""
+    await service.interim.rate(tx, events)
+
+
 HANDLERS: HandlerTable[RatingService] = {
     UsageReported: on_usage_reported,
+    UsageCorrected: on_usage_corrected,
     BillingCycleClosed: on_billing_cycle_closed,
+    SubscriptionInvoiceRequested: on_subscription_invoice_requested,
 }

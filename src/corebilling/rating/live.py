@@ -8,7 +8,7 @@ import msgspec
 
 from corebilling.events.envelope import Envelope, NewEvent
 from corebilling.events.rating import UsageRated
-from corebilling.events.usage import UsageReported
+from corebilling.events.usage import UsageCorrected, UsageReported
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import new_id
 from corebilling.platform.bus.outbox import emit
@@ -53,7 +53,7 @@ class LiveRating:
         self._rater = rater
         self._debounce = timedelta(seconds=debounce_seconds)
 
-    async def note(self, tx: Tx, events: Sequence[Envelope[UsageReported]]) -> None:
+    async def note(self, tx: Tx, events: Sequence[Envelope[UsageReported] | Envelope[UsageCorrected]]) -> None:
         """Mark the reported subscriptions as due, with the hours of their usage."""
         spans: dict[tuple[UUID, UUID], tuple[datetime, datetime]] = {}
         for event in events:

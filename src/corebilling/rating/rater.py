@@ -2,62 +2,94 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
-from corebilling.kernel.charge import BilledCharge, ChargeKind
 from corebilling.kernel.contract import Contract
 from corebilling.kernel.errors import DomainError
-from corebilling.kernel.money import EXACT, to_minor
 from corebilling.kernel.period import Period
-from corebilling.kernel.plan import PlanPrice, PublishedPlan
-from corebilling.kernel.usage import LateWindow, UsageWindow
+from corebilling.kernel.usage import LateWindow, UsageFigures, UsageQuestion
 from corebilling.platform.db import Tx
 from corebilling.rating import store
-from corebilling.rating.domain.engine import minor_amount, of_quantity, rate
-from corebilling.rating.domain.price import stored
-from corebilling.rating.domain.rating import (
-    NOTHING_BILLED,
-    Billed,
-    Rated,
-    RatingOrder,
-    Unrateable,
-    late_description,
-    periods_of_hour,
-)
-from corebilling.rating.ports import Plans, Usage
+from corebilling.rating.domain.assessment import Assessment
+from corebilling.rating.domain.metered import Costs, Reading
+from corebilling.rating.domain.rating import NOTHING_BILLED, Rated, RatingOrder, Unrateable, periods_of_hour
+from corebilling.rating.ports import OperatorCosts, Plans, Tenants, Usage
+from corebilling.rating.pricebook import PriceBook
 
 Key = tuple[UUID, UUID]
-BilledByPrice = Mapping[tuple[UUID, UUID, datetime], Mapping[UUID, Billed]]
-
-_ONE = Decimal(1)
+_UNKNOWN = "the subscription is unknown; check that it was created in this installation"
 
 
 class Rater:
     """Turns orders into charges. It reads usage through its port, never from events, so no arrival order matters."""
 
-    def __init__(self, *, plans: Plans, usage: Usage) -> None:
-        self._plans = plans
+    def __init__(self, *, plans: Plans, usage: Usage, costs: OperatorCosts, tenants: Tenants) -> None:
+        self._prices = PriceBook(plans)
         self._usage = usage
+        self._costs = costs
+        self._tenants = tenants
 
     async def rate(
         self, tx: Tx, orders: Sequence[RatingOrder], contracts: Mapping[Key, Contract]
     ) -> list[Rated | Unrateable]:
-        """The charges of each order, in the same order. What can't be rated says why and holds up nobody else."""
-        plan_keys = sorted({(c.tenant_id, c.plan_id) for c in contracts.values()})
-        plans = await self._plans.plans(tx, plan_keys)
-        late = await self._late_periods(tx, orders, contracts)
-        billed = await store.billed_before(tx, [(*key, p.start) for key, periods in late.items() for p in periods])
-        work = [_Work(order, contracts, plans, late.get(order.key, ()), billed) for order in orders]
-        windows = list(dict.fromkeys(window for item in work for window in item.windows()))
-        quantities = await self._usage.aggregate(tx, windows) if windows else []
-        found = dict(zip(windows, quantities, strict=True))
-        return [item.outcome(found) for item in work]
+        """The charges of each order's period, in the same order. What can't be rated says why and holds up nobody else.
 
-    async def _late_periods(
+        At most one order of a subscription.
+        """
+        results, work = await self._assess(tx, orders, contracts)
+        late = await self._late(tx, orders, contracts)
+        standing = await standing_of(tx, work)
+        costs = await self._costs_of(tx, work)
+        asked = [(item, list(item.read(costs, late.get(item.order.key, ())))) for item in work]
+        figures = await self._measure(tx, [reading for _, found in asked for reading in found])
+        modes = await self._tenants.profiles(tx, {tenant_id for tenant_id, _ in late}) if late else {}
+        for item, found in asked:
+            mode = modes[item.order.tenant_id].correction_mode if item.order.key in late else "next_invoice"
+            mine = iter([next(figures) for _ in found])
+            try:
+                results[item.order.key] = item.of_period(mine, standing.get(item.order.key, {}), mode)
+            except DomainError as error:
+                results[item.order.key] = Unrateable(item.order, error.message)
+        return [results[order.key] for order in orders]
+
+    async def within_periods(
         self, tx: Tx, orders: Sequence[RatingOrder], contracts: Mapping[Key, Contract]
-    ) -> dict[Key, list[Period]]:
-        """The earlier periods of each subscription that got usage since they were billed."""
+    ) -> list[Rated | Unrateable]:
+        """What is due of fees by each order's `as_of`, within its period. At most one order of a subscription."""
+        results, work = await self._assess(tx, orders, contracts)
+        standing = await standing_of(tx, work)
+        for item in work:
+            try:
+                results[item.order.key] = item.within_period(standing.get(item.order.key, {}))
+            except DomainError as error:
+                results[item.order.key] = Unrateable(item.order, error.message)
+        return [results[order.key] for order in orders]
+
+    async def _assess(
+        self, tx: Tx, orders: Sequence[RatingOrder], contracts: Mapping[Key, Contract]
+    ) -> tuple[dict[Key, Rated | Unrateable], list[Assessment]]:
+        """What can be rated, and what can't be for want of a contract or a price."""
+        offers = await self._prices.offers(tx, contracts.values())
+        failed: dict[Key, Rated | Unrateable] = {}
+        work = []
+        for order in orders:
+            contract = contracts.get(order.key)
+            if contract is None:
+                failed[order.key] = Unrateable(order, _UNKNOWN)
+                continue
+            try:
+                work.append(Assessment(order, contract, offers))
+            except DomainError as error:
+                failed[order.key] = Unrateable(order, error.message)
+        return failed, work
+
+    async def _late(
+        self, tx: Tx, orders: Sequence[RatingOrder], contracts: Mapping[Key, Contract]
+    ) -> dict[Key, list[tuple[Period, store.BilledByItem]]]:
+        """The earlier periods of each subscription that got usage since they were billed, with what was billed.
+
+        A period without a final rating isn't late: its usage is rated with it.
+        """
         windows = {
             order.key: LateWindow(*order.key, order.period.start, order.billed_epoch, order.epoch)
             for order in orders
@@ -70,104 +102,31 @@ class Rater:
             key = (tenant_id, subscription_id)
             for earlier in periods_of_hour(contracts[key], hour_at, windows[key].before):
                 periods.setdefault(key, {})[earlier.start] = earlier
-        return {key: sorted(by_start.values()) for key, by_start in periods.items()}
+        billed = await store.billed_before(tx, [(*key, start) for key, found in periods.items() for start in found])
+        late: dict[Key, list[tuple[Period, store.BilledByItem]]] = {}
+        for key, found in periods.items():
+            for start in sorted(found):
+                if (*key, start) in billed:
+                    late.setdefault(key, []).append((found[start], billed[*key, start]))
+        return late
 
+    async def _costs_of(self, tx: Tx, work: Sequence[Assessment]) -> Costs:
+        meters = {(item.order.tenant_id, meter_id) for item in work for meter_id in item.meters}
+        return await self._costs.operator_costs(tx, sorted(meters)) if meters else {}
 
-class _Work:
-    """One order with what is known about it."""
-
-    def __init__(
-        self,
-        order: RatingOrder,
-        contracts: Mapping[Key, Contract],
-        plans: Mapping[Key, PublishedPlan],
-        late: Sequence[Period],
-        billed: BilledByPrice,
-    ) -> None:
-        self.order = order
-        self.contract = contracts.get(order.key)
-        self.plan = plans.get((self.contract.tenant_id, self.contract.plan_id)) if self.contract else None
-        self._billed = billed
-        # A period without a final rating isn't late: its usage is rated with it.
-        self._late = [p for p in late if (*order.key, p.start) in billed]
-
-    def windows(self) -> Iterator[UsageWindow]:
-        """All usage that this order needs to know."""
-        for price in self.plan.prices if self.plan else ():
-            if price.meter_id is not None:
-                for period in (self.order.period, *self._late):
-                    yield self._window(price.meter_id, period)
-
-    def outcome(self, found: Mapping[UsageWindow, Decimal]) -> Rated | Unrateable:
-        """The charges, or why there are none."""
-        if self.contract is None:
-            return Unrateable(self.order, "the subscription is unknown; check that it was created in this installation")
-        if self.plan is None:
-            return Unrateable(
-                self.order, f"plan {self.contract.plan_id} is unknown; publish it again or change the plan"
-            )
-        try:
-            charges = tuple(self._charges(self.contract, self.plan, found))
-            total = sum(charge.amount_minor for charge in charges)
-            to_minor(Decimal(total), "JPY")  # refuses a total beyond BIGINT
-        except DomainError as error:
-            return Unrateable(self.order, error.message)
-        return Rated(self.order, self.contract, charges, total)
-
-    def _charges(
-        self, contract: Contract, plan: PublishedPlan, found: Mapping[UsageWindow, Decimal]
-    ) -> Iterator[BilledCharge]:
-        number = 0
-        for price in plan.prices:
-            number += 1
-            if price.meter_id is None:
-                yield self._charge(number, price, "recurring", _ONE, self.order.period, price.name)
-            else:
-                quantity = found[self._window(price.meter_id, self.order.period)]
-                yield self._charge(number, price, "usage", quantity, self.order.period, price.name)
-        for late in self._late:
-            before = self._billed[(*self.order.key, late.start)]
-            for price in plan.prices:
-                if price.meter_id is None or price.price_id not in before:
-                    continue
-                quantity = found[self._window(price.meter_id, late)]
-                text = late_description(price.name, late, contract.time_zone)
-                line = self._charge(number + 1, price, "late_usage", quantity, late, text, before[price.price_id])
-                if line.amount_minor > 0:
-                    number += 1
-                    yield line
-
-    def _charge(
-        self,
-        number: int,
-        price: PlanPrice,
-        kind: ChargeKind,
-        quantity: Decimal,
-        period: Period,
-        description: str,
-        billed: Billed | None = None,
-    ) -> BilledCharge:
-        assert self.plan is not None
-        already_minor = billed.amount_minor if billed else 0
-        derivation = rate(
-            stored(price.definition),
-            of_quantity(quantity),
-            epoch=self.order.epoch,
-            already_billed_minor=already_minor,
-        )
-        return BilledCharge(
-            charge_no=number,
-            price_id=price.price_id,
-            kind=kind,
-            description=description,
-            meter_code=price.meter_code,
-            unit=price.unit,
-            quantity=EXACT.subtract(quantity, billed.quantity) if billed else quantity,
-            amount_minor=minor_amount(derivation, self.plan.currency),
-            period_start=period.start,
-            period_end=period.end,
-            derivation=derivation,
+    async def _measure(self, tx: Tx, readings: Sequence[Reading]) -> Iterator[tuple[UsageFigures, UsageFigures]]:
+        """For each reading the figures that its price and its cost ask for, in one question."""
+        questions: list[UsageQuestion] = [reading.question for reading in readings]
+        questions += [reading.cost for reading in readings if reading.cost is not None]
+        found = await self._usage.measure(tx, questions) if questions else []
+        priced, costed = iter(found[: len(readings)]), iter(found[len(readings) :])
+        return (
+            (used, used if reading.cost is None else next(costed))
+            for reading, used in zip(readings, priced, strict=True)
         )
 
-    def _window(self, meter_id: UUID, period: Period) -> UsageWindow:
-        return UsageWindow(*self.order.key, meter_id, period.start, period.end, self.order.epoch)
+
+async def standing_of(tx: Tx, work: Sequence[Assessment]) -> dict[Key, store.StandingByItem]:
+    """The standing charges that these ratings must know; no question where none does."""
+    sinces = [(*item.order.key, since) for item in work if (since := item.standing_since) is not None]
+    return await store.standing(tx, sinces) if sinces else {}

@@ -7,16 +7,27 @@ from uuid import UUID
 
 import msgspec
 
+from corebilling.events.subscription import SubscriptionInvoiceRequested
 from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
 from corebilling.rating.domain.engine import ENGINE_VERSION
-from corebilling.rating.domain.rating import Billed, Rated
+from corebilling.rating.domain.fees import Settled
+from corebilling.rating.domain.metered import BilledUsage
+from corebilling.rating.domain.rating import Rated
+from corebilling.rating.queries import interim as interim_queries
 from corebilling.rating.queries import models
 from corebilling.rating.queries import ratings as queries
+from corebilling.rating.queries import settling as settling_queries
 
 PeriodKey = tuple[UUID, UUID, datetime]
 """(tenant, subscription, start of the period)."""
+
+BilledByItem = dict[tuple[UUID | None, datetime], BilledUsage]
+"""What was billed of a period's usage, by item and start of its window; by no item: of its commitment."""
+
+StandingByItem = dict[tuple[UUID, datetime], Settled]
+"""What was charged of fees and fixed discounts, by item and start of what they settle."""
 
 
 class _PeriodLists(TypedDict):
@@ -42,14 +53,32 @@ async def live_totals(tx: Tx, keys: Collection[PeriodKey]) -> dict[PeriodKey, in
     return {(row.tenant_id, row.subscription_id, row.period_start): row.total_minor for row in rows}
 
 
-async def billed_before(tx: Tx, keys: Collection[PeriodKey]) -> dict[PeriodKey, dict[UUID, Billed]]:
-    """What final ratings billed of these periods so far, by price. A period that isn't final is absent."""
+async def billed_before(tx: Tx, keys: Collection[PeriodKey]) -> dict[PeriodKey, BilledByItem]:
+    """What final ratings billed so far of the usage and the commitments of these periods. A period that isn't final is absent."""
     if not keys:
         return {}
-    found: dict[PeriodKey, dict[UUID, Billed]] = {}
-    for row in await queries.billed_before(tx.conn, **_unzipped(keys)):
-        by_price = found.setdefault((row.tenant_id, row.subscription_id, row.period_start), {})
-        by_price[row.price_id] = Billed(row.amount_minor, row.quantity)
+    found: dict[PeriodKey, BilledByItem] = {}
+    for row in await settling_queries.billed_before(tx.conn, **_unzipped(keys)):
+        by_item = found.setdefault((row.tenant_id, row.subscription_id, row.period_start), {})
+        settled = Settled(row.settled_minor, row.discount_minor)
+        by_item[row.item_id, row.window_start] = BilledUsage(settled, row.quantity, row.cost)
+    return found
+
+
+async def standing(tx: Tx, sinces: Collection[PeriodKey]) -> dict[tuple[UUID, UUID], StandingByItem]:
+    """The standing charges of subscriptions from an instant each on."""
+    found: dict[tuple[UUID, UUID], StandingByItem] = {}
+    rows = await settling_queries.standing(
+        tx.conn,
+        tenant_ids=[tenant_id for tenant_id, _, _ in sinces],
+        subscription_ids=[subscription_id for _, subscription_id, _ in sinces],
+        sinces=[since for _, _, since in sinces],
+    )
+    for row in rows:
+        assert row.item_id is not None
+        assert row.term_start is not None
+        by_item = found.setdefault((row.tenant_id, row.subscription_id), {})
+        by_item[row.item_id, row.term_start] = Settled(row.settled_minor, row.discount_minor)
     return found
 
 
@@ -66,6 +95,44 @@ async def put_final(tx: Tx, rated: Sequence[Rated], rated_at: datetime) -> list[
             tx.conn, **_unzipped([(*item.order.key, item.order.period.start) for _, item in written])
         )
     return written
+
+
+async def put_interim(
+    tx: Tx, rated: Sequence[Rated], asked: Sequence[SubscriptionInvoiceRequested], rated_at: datetime
+) -> list[tuple[UUID, Rated]]:
+    """Write ratings within periods, each for the request that asked for it; answers them with their rating ids."""
+    if not rated:
+        return []
+    written = [(new_id(), item) for item in rated]
+    await interim_queries.add_interim_ratings(
+        tx.conn,
+        tenant_ids=[item.order.tenant_id for item in rated],
+        subscription_ids=[item.order.subscription_id for item in rated],
+        purposes=[request.purpose for request in asked],
+        request_nos=[request.request_no for request in asked],
+        rating_ids=[rating_id for rating_id, _ in written],
+        customer_ids=[item.contract.customer_id for item in rated],
+        plan_ids=[item.contract.plan_id for item in rated],
+        ats=[request.at for request in asked],
+        currencies=[item.contract.currency for item in rated],
+        totals_minor=[item.total_minor for item in rated],
+        engine_version=ENGINE_VERSION,
+        rated_at=rated_at,
+    )
+    await add_charges(tx, written, for_final=True)
+    return written
+
+
+async def set_carried(tx: Tx, rated: Sequence[Rated]) -> None:
+    """Remember the credits that these ratings carry on, where they changed. Needs the locks of `billed_epochs`."""
+    changed = [item for item in rated if item.carried_minor != item.order.carried_minor]
+    if changed:
+        await settling_queries.set_carried(
+            tx.conn,
+            tenant_ids=[item.order.tenant_id for item in changed],
+            subscription_ids=[item.order.subscription_id for item in changed],
+            carried_minors=[item.carried_minor for item in changed],
+        )
 
 
 async def final_charges(tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], tuple[BilledCharge, ...]]:
@@ -111,11 +178,12 @@ async def _put(tx: Tx, rated: Sequence[Rated], rated_at: datetime, *, for_final:
         await queries.drop_live_charges(
             tx.conn, tenant_ids=[row.tenant_id for row in replaced], rating_ids=[row.rating_id for row in replaced]
         )
-    await _add_charges(tx, written)
+    await add_charges(tx, written, for_final=for_final)
     return written
 
 
-async def _add_charges(tx: Tx, written: Sequence[tuple[UUID, Rated]]) -> None:
+async def add_charges(tx: Tx, written: Sequence[tuple[UUID, Rated]], *, for_final: bool) -> None:
+    """Write the charges of ratings, in one statement. Those of live ratings never stand: nothing was charged yet."""
     lines = [(item.order, rating_id, charge) for rating_id, item in written for charge in item.charges]
     if not lines:
         return
@@ -137,6 +205,12 @@ async def _add_charges(tx: Tx, written: Sequence[tuple[UUID, Rated]]) -> None:
         period_starts=[charge.period_start for charge in charges],
         period_ends=[charge.period_end for charge in charges],
         derivations=[_encode(charge.derivation) for charge in charges],
+        item_ids=[charge.item_id for charge in charges],
+        discounts_minor=[charge.discount_minor for charge in charges],
+        settles_minor=[charge.settles_minor for charge in charges],
+        costs=[charge.cost for charge in charges],
+        term_starts=[charge.term_start for charge in charges],
+        standings=[charge.standing and for_final for charge in charges],
     )
 
 
@@ -153,6 +227,12 @@ def _charge(row: models.Charge) -> BilledCharge:
         period_start=row.period_start,
         period_end=row.period_end,
         derivation=_decode_derivation(row.derivation),
+        item_id=row.item_id,
+        discount_minor=row.discount_minor,
+        cost=row.cost,
+        term_start=row.term_start,
+        standing=row.standing,
+        settles_minor=row.settles_minor,
     )
 
 

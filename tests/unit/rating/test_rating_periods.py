@@ -8,7 +8,8 @@ from uuid import UUID
 
 from corebilling.kernel.contract import Calendar, Contract, Phase
 from corebilling.rating.domain import states
-from corebilling.rating.domain.rating import current_period, late_description, periods_between, periods_of_hour
+from corebilling.rating.domain.proration import days_text
+from corebilling.rating.domain.rating import current_period, periods_between, periods_of_hour
 
 ROOT = Path(__file__).resolve().parents[3]
 HOUR = timedelta(hours=1)
@@ -46,7 +47,7 @@ def test_before_its_start_a_contract_is_in_its_first_period() -> None:
 def test_a_late_line_names_the_days_of_its_period_in_the_contract_s_zone() -> None:
     paris = contract(datetime(2026, 1, 31, 23, tzinfo=UTC), "Europe/Paris")
     february = current_period(paris, paris.starts_at)
-    assert late_description("Data", february, "Europe/Paris") == "Data, late usage of 2026-02-01 to 2026-02-28"
+    assert days_text(february.start, february.end, "Europe/Paris") == "2026-02-01 to 2026-02-28"
 
 
 def test_table_diagram_and_check_agree() -> None:

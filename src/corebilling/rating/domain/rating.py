@@ -1,14 +1,13 @@
 """What is to be rated, and what came of it."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.contract import Contract
-from corebilling.kernel.period import Period, zone
+from corebilling.kernel.period import Period
 
 NOTHING_BILLED = -1
 """The billed epoch of a subscription that has no final rating yet."""
@@ -21,7 +20,8 @@ class RatingOrder(msgspec.Struct, frozen=True):
     """One period of a subscription to rate, with the usage up to and including `epoch`.
 
     Every final period of the subscription holds the usage up to `billed_epoch`: what came between the two with a
-    timestamp before this period is late usage and lands here.
+    timestamp before this period is late usage and lands here. Fees are settled as the contract was known at `settled_at`,
+    at the period's end or later. `carried_minor` is the credit of earlier ratings.
     """
 
     tenant_id: UUID
@@ -30,25 +30,36 @@ class RatingOrder(msgspec.Struct, frozen=True):
     epoch: int
     billed_epoch: int = NOTHING_BILLED
     cycle_id: UUID | None = None
+    settled_at: datetime | None = None
+    carried_minor: int = 0
 
     @property
     def key(self) -> tuple[UUID, UUID]:
         """The subscription, as other contexts are asked for it."""
         return (self.tenant_id, self.subscription_id)
 
+    @property
+    def as_of(self) -> datetime:
+        """Up to when fees are due, and the contract's changes count."""
+        return self.settled_at or self.period.end
+
 
 class Rated(msgspec.Struct, frozen=True):
-    """The charges of a period, each rounded once."""
+    """The charges of a period, each rounded once. `total_minor` leaves out what goes on a credit note.
+
+    `carried_minor` is the credit that is left for the next rating.
+    """
 
     order: RatingOrder
     contract: Contract
     charges: tuple[BilledCharge, ...]
     total_minor: int
+    carried_minor: int = 0
 
     @property
     def has_usage(self) -> bool:
         """Whether a charge counts any usage."""
-        return any(charge.kind != "recurring" and charge.quantity for charge in self.charges)
+        return any(charge.kind == "usage" and charge.quantity for charge in self.charges)
 
 
 class Unrateable(msgspec.Struct, frozen=True):
@@ -58,19 +69,12 @@ class Unrateable(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Billed(msgspec.Struct, frozen=True):
-    """What was billed of a price and period so far."""
-
-    amount_minor: int
-    quantity: Decimal
-
-
 def periods_between(contract: Contract, first_at: datetime, last_at: datetime) -> list[Period]:
-    """The periods of a contract that hold usage of this span; none before billing begins."""
-    if last_at < contract.starts_at:
+    """The periods of a contract that hold usage of this span; none before billing begins, nor after it ends."""
+    if last_at < contract.starts_at or (contract.ends_at is not None and contract.ends_at <= first_at):
         return []
     found = [contract.period_at(max(first_at, contract.starts_at))]
-    while found[-1].end <= last_at:
+    while found[-1].end <= last_at and found[-1].end != contract.ends_at:
         found.append(contract.period(found[-1].index + 1))
     return found
 
@@ -93,10 +97,3 @@ def periods_of_hour(contract: Contract, hour_at: datetime, before: datetime) -> 
 def current_period(contract: Contract, at: datetime) -> Period:
     """The period that holds the instant; the first one before the contract starts."""
     return contract.period_at(max(at, contract.starts_at))
-
-
-def late_description(name: str, late: Period, time_zone: str) -> str:
-    """Such as `API calls, late usage of 2026-01-01 to 2026-01-31`, in the contract's calendar."""
-    tz = zone(time_zone)
-    first, last = late.start.astimezone(tz).date(), (late.end - _INSTANT).astimezone(tz).date()
-    return f"{name}, late usage of {first} to {last}"

@@ -17,6 +17,8 @@ class BilledEpoch(msgspec.Struct, frozen=True, gc=False):
     subscription_id: UUID
     epoch: int
     previous_epoch: int
+    carried_minor: int
+    settled_at: datetime | None
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -27,7 +29,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     charge_no: int
     subscription_id: UUID
     rated_from: datetime
-    price_id: UUID
+    price_id: UUID | None
     kind: str
     description: str
     meter_code: str | None
@@ -37,3 +39,9 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     period_start: datetime
     period_end: datetime
     derivation: str
+    item_id: UUID | None
+    discount_minor: int
+    settles_minor: int | None
+    cost: Decimal | None
+    term_start: datetime | None
+    standing: bool

@@ -18,31 +18,12 @@ from corebilling.rating.queries import models
 Connection = psycopg.AsyncConnection[Any]
 
 
-class BilledEpochsRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of BilledEpochs."""
-
-    tenant_id: UUID
-    subscription_id: UUID
-    epoch: int
-
-
 class FinalPeriodsRow(msgspec.Struct, frozen=True, gc=False):
     """A row of FinalPeriods."""
 
     tenant_id: UUID
     subscription_id: UUID
     period_start: datetime
-
-
-class BilledBeforeRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of BilledBefore."""
-
-    tenant_id: UUID
-    subscription_id: UUID
-    price_id: UUID
-    period_start: datetime
-    amount_minor: int
-    quantity: Decimal
 
 
 class PutRatingsRow(msgspec.Struct, frozen=True, gc=False):
@@ -61,63 +42,6 @@ class LiveTotalsRow(msgspec.Struct, frozen=True, gc=False):
     subscription_id: UUID
     period_start: datetime
     total_minor: int
-
-
-ADVANCE_BILLED_EPOCHS: Final = """-- rating/ratings.sql: AdvanceBilledEpochs
-INSERT INTO billed_epochs AS b (tenant_id, subscription_id, epoch, previous_epoch)
-SELECT k.tenant_id, k.subscription_id, k.epoch, -1
-FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS k(tenant_id, subscription_id, epoch)
-ORDER BY k.tenant_id, k.subscription_id
-ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
-  previous_epoch = b.epoch, epoch = greatest(b.epoch, excluded.epoch)
-RETURNING tenant_id, subscription_id, epoch, previous_epoch
-"""
-
-
-async def advance_billed_epochs(
-    conn: Connection,
-    *,
-    tenant_ids: Sequence[UUID | None],
-    subscription_ids: Sequence[UUID | None],
-    epochs: Sequence[int | None],
-) -> list[models.BilledEpoch]:
-    """Takes each subscription's lock and moves its billed epoch on; what was billed before tells where late usage may hide."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.BilledEpoch))
-    await _cur.execute(ADVANCE_BILLED_EPOCHS, (list(tenant_ids), list(subscription_ids), list(epochs)))
-    _rows: list[models.BilledEpoch] = await _cur.fetchall()
-    return _rows
-
-
-REVERT_BILLED_EPOCHS: Final = """-- rating/ratings.sql: RevertBilledEpochs
-UPDATE billed_epochs b SET epoch = b.previous_epoch
-FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, subscription_id)
-WHERE b.tenant_id = k.tenant_id AND b.subscription_id = k.subscription_id
-"""
-
-
-async def revert_billed_epochs(
-    conn: Connection, *, tenant_ids: Sequence[UUID | None], subscription_ids: Sequence[UUID | None]
-) -> None:
-    """A rating that failed billed nothing: the epoch goes back to what the final periods hold."""
-    _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(REVERT_BILLED_EPOCHS, (list(tenant_ids), list(subscription_ids)))
-
-
-BILLED_EPOCHS: Final = """-- rating/ratings.sql: BilledEpochs
-SELECT b.tenant_id, b.subscription_id, b.epoch FROM billed_epochs b
-JOIN unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, subscription_id)
-  ON b.tenant_id = k.tenant_id AND b.subscription_id = k.subscription_id
-"""
-
-
-async def billed_epochs(
-    conn: Connection, *, tenant_ids: Sequence[UUID | None], subscription_ids: Sequence[UUID | None]
-) -> list[BilledEpochsRow]:
-    """How far subscriptions are billed, for a preview of the next invoice; no lock is taken."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(BilledEpochsRow))
-    await _cur.execute(BILLED_EPOCHS, (list(tenant_ids), list(subscription_ids)))
-    _rows: list[BilledEpochsRow] = await _cur.fetchall()
-    return _rows
 
 
 FINAL_PERIODS: Final = """-- rating/ratings.sql: FinalPeriods
@@ -143,40 +67,6 @@ async def final_periods(
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(FinalPeriodsRow))
     await _cur.execute(FINAL_PERIODS, (list(tenant_ids), list(subscription_ids), list(period_starts)))
     _rows: list[FinalPeriodsRow] = await _cur.fetchall()
-    return _rows
-
-
-BILLED_BEFORE: Final = """-- rating/ratings.sql: BilledBefore
-SELECT k.tenant_id::uuid AS tenant_id, k.subscription_id::uuid AS subscription_id, c.price_id,
-  k.period_start::timestamptz AS period_start, coalesce(sum(c.amount_minor), 0)::bigint AS amount_minor,
-  coalesce(sum(c.quantity), 0)::numeric AS quantity
-FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
-  AS k(tenant_id, subscription_id, period_start)
-CROSS JOIN LATERAL (
-  SELECT r.rating_id FROM ratings r
-  WHERE r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id
-    AND r.period_start >= k.period_start AND r.state = 'final' OFFSET 0
-) AS rated
-CROSS JOIN LATERAL (
-  SELECT x.price_id, x.amount_minor, x.quantity FROM charges x
-  WHERE x.tenant_id = k.tenant_id AND x.rating_id = rated.rating_id AND x.period_start = k.period_start
-    AND x.kind IN ('usage', 'late_usage') OFFSET 0
-) AS c
-GROUP BY k.tenant_id, k.subscription_id, c.price_id, k.period_start
-"""
-
-
-async def billed_before(
-    conn: Connection,
-    *,
-    tenant_ids: Sequence[UUID | None],
-    subscription_ids: Sequence[UUID | None],
-    period_starts: Sequence[datetime | None],
-) -> list[BilledBeforeRow]:
-    """All that was billed of these periods so far, by price: late usage costs only what comes on top."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(BilledBeforeRow))
-    await _cur.execute(BILLED_BEFORE, (list(tenant_ids), list(subscription_ids), list(period_starts)))
-    _rows: list[BilledBeforeRow] = await _cur.fetchall()
     return _rows
 
 
@@ -292,17 +182,19 @@ async def drop_live_charges(
 ADD_CHARGES: Final = """-- rating/ratings.sql: AddCharges
 INSERT INTO charges (
   tenant_id, rating_id, charge_no, subscription_id, rated_from, price_id, kind, description, meter_code, unit, quantity, amount_minor,
-  period_start, period_end, derivation
+  period_start, period_end, derivation, item_id, discount_minor, settles_minor, cost, term_start, standing
 )
 SELECT n.tenant_id, n.rating_id, n.charge_no, n.subscription_id, n.rated_from, n.price_id, n.kind, n.description,
-  n.meter_code, n.unit, n.quantity, n.amount_minor, n.period_start, n.period_end, n.derivation
+  n.meter_code, n.unit, n.quantity, n.amount_minor, n.period_start, n.period_end, n.derivation, n.item_id, n.discount_minor,
+  n.settles_minor, n.cost, n.term_start, n.standing
 FROM unnest(
   $1::uuid[], $2::uuid[], $3::int[], $4::uuid[],
   $5::timestamptz[], $6::uuid[], $7::text[],
   $8::text[], $9::text[], $10::text[], $11::numeric[], $12::bigint[],
-  $13::timestamptz[], $14::timestamptz[], $15::json[]
+  $13::timestamptz[], $14::timestamptz[], $15::json[], $16::uuid[],
+  $17::bigint[], $18::bigint[], $19::numeric[], $20::timestamptz[], $21::boolean[]
 ) AS n(tenant_id, rating_id, charge_no, subscription_id, rated_from, price_id, kind, description, meter_code, unit, quantity, amount_minor,
-  period_start, period_end, derivation)
+  period_start, period_end, derivation, item_id, discount_minor, settles_minor, cost, term_start, standing)
 ORDER BY n.tenant_id, n.rating_id, n.charge_no
 """
 
@@ -325,8 +217,14 @@ async def add_charges(
     period_starts: Sequence[datetime | None],
     period_ends: Sequence[datetime | None],
     derivations: Sequence[str | bytes | None],
+    item_ids: Sequence[UUID | None],
+    discounts_minor: Sequence[int | None],
+    settles_minor: Sequence[int | None],
+    costs: Sequence[Decimal | None],
+    term_starts: Sequence[datetime | None],
+    standings: Sequence[bool | None],
 ) -> None:
-    """The charges of a batch of live ratings."""
+    """The charges of a batch of ratings: live ones, or interim ones, each whole."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(
         ADD_CHARGES,
@@ -346,6 +244,12 @@ async def add_charges(
             list(period_starts),
             list(period_ends),
             list(derivations),
+            list(item_ids),
+            list(discounts_minor),
+            list(settles_minor),
+            list(costs),
+            list(term_starts),
+            list(standings),
         ),
     )
 
@@ -371,13 +275,14 @@ async def finalize(
 
 
 FINAL_CHARGES: Final = """-- rating/ratings.sql: FinalCharges
-SELECT c.tenant_id, c.rating_id, c.charge_no, c.subscription_id, c.rated_from, c.price_id, c.kind, c.description, c.meter_code, c.unit, c.quantity, c.amount_minor, c.period_start, c.period_end, c.derivation FROM charges c
+SELECT c.tenant_id, c.rating_id, c.charge_no, c.subscription_id, c.rated_from, c.price_id, c.kind, c.description, c.meter_code, c.unit, c.quantity, c.amount_minor, c.period_start, c.period_end, c.derivation, c.item_id, c.discount_minor, c.settles_minor, c.cost, c.term_start, c.standing FROM charges c
 JOIN unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, rating_id)
   ON c.tenant_id = k.tenant_id AND c.rating_id = k.rating_id
-WHERE (
+WHERE coalesce((
   SELECT r.state FROM ratings r
   WHERE r.tenant_id = c.tenant_id AND r.subscription_id = c.subscription_id AND r.period_start = c.rated_from
-) = 'final'
+    AND r.rating_id = c.rating_id
+), 'final') = 'final'
 ORDER BY c.tenant_id, c.rating_id, c.charge_no
 """
 
@@ -385,7 +290,7 @@ ORDER BY c.tenant_id, c.rating_id, c.charge_no
 async def final_charges(
     conn: Connection, *, tenant_ids: Sequence[UUID | None], rating_ids: Sequence[UUID | None]
 ) -> list[models.Charge]:
-    """The lines of final ratings, as invoices ask for them."""
+    """The lines of final ratings, as invoices ask for them. Charges of no rating of a period are of an interim one, which is final."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Charge))
     await _cur.execute(FINAL_CHARGES, (list(tenant_ids), list(rating_ids)))
     _rows: list[models.Charge] = await _cur.fetchall()
