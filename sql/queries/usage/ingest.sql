@@ -16,8 +16,8 @@ WITH sent AS MATERIALIZED (
 ), generation AS MATERIALIZED (
   SELECT g.current FROM usage_generation AS g
 ), claimed AS (
-  INSERT INTO usage_keys (tenant_id, key, body, generation)
-  SELECT @tenant_id, s.key, s.body, (SELECT g.current FROM generation AS g)
+  INSERT INTO usage_keys (tenant_id, key, body, generation, subscription_id, ts)
+  SELECT @tenant_id, s.key, s.body, (SELECT g.current FROM generation AS g), s.subscription_id, s.ts
   FROM sent AS s
   WHERE (SELECT true FROM usage_keys AS k
          WHERE k.tenant_id = @tenant_id AND k.key = s.key AND k.generation = 1 - (SELECT g.current FROM generation AS g)) IS NULL
@@ -52,19 +52,3 @@ ON CONFLICT (tenant_id, subscription_id, meter_id, hour_at, epoch) DO UPDATE SET
 -- The body hashes of keys that were there before, to tell a retry from another event under the same key.
 SELECT replace(k.key::text, '-', '')::text AS key, replace(k.body::text, '-', '')::text AS body FROM usage_keys AS k
 WHERE k.tenant_id = @tenant_id AND k.key = ANY(@keys::uuid[]);
-
--- name: KeepRejections :exec
--- What was refused is kept as it came, so that it can be looked at and sent again.
-INSERT INTO usage_rejections (tenant_id, id, received_at, event_id, code, detail, item)
-SELECT @tenant_id, r.id, @received_at, r.event_id, r.code, r.detail, r.item
-FROM unnest(@ids::uuid[], @event_ids::text[], @codes::text[], @details::text[], @items::text[]) AS r(id, event_id, code, detail, item)
-ORDER BY r.id;
-
--- name: ListRejections :many
--- Newest first, a page at a time; ids are ordered by time.
-SELECT id, received_at, event_id, code, detail, item FROM usage_rejections
-WHERE tenant_id = @tenant_id
-  AND (sqlc.narg('before_id')::uuid IS NULL OR id < sqlc.narg('before_id'))
-  AND (sqlc.narg('code')::text IS NULL OR code = sqlc.narg('code'))
-ORDER BY id DESC
-LIMIT @page_size::int;

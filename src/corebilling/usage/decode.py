@@ -26,6 +26,7 @@ _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.Raw)
 _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 _plain = msgspec.json.Decoder(UsageEvent)
 _plain_items = msgspec.json.Decoder(list[UsageEvent])
+_subject = msgspec.json.Decoder(SubjectEvent)
 _cloud = msgspec.json.Decoder(CloudEvent)
 _cloud_items = msgspec.json.Decoder(list[CloudEvent])
 _data = msgspec.json.Decoder(CloudEventData)
@@ -54,6 +55,19 @@ def decode(media_type: str, body: bytes) -> tuple[list[Sent], bool]:
     if b"\\u0000" in body:
         items = [_without_nul(item) for item in items]
     return items, single
+
+
+def decode_kept(item: str) -> Sent:
+    """An item that was kept when it was rejected: an event as it was understood then, or what was sent, as it is."""
+    for decoder in (_plain, _subject):
+        try:
+            return decoder.decode(item)
+        except msgspec.DecodeError:
+            continue
+    try:
+        return _without_nul(_one(item.encode(), cloud=False))
+    except (msgspec.DecodeError, RecursionError):
+        return Undecodable(item, "only a part of it was kept, because it is too long; send it again", "")
 
 
 def _refuse_other_encodings(body: bytes) -> None:

@@ -19,6 +19,7 @@ from corebilling.usage.domain.normalise import Normaliser, Surroundings, UsageRo
 from corebilling.usage.domain.quota import Gate
 from corebilling.usage.domain.rollup import HourTotal, hour_totals, reported_series
 from corebilling.usage.queries import ingest as queries
+from corebilling.usage.queries import rejections as rejection_queries
 from corebilling.usage.quota_gate import count
 from corebilling.usage.quotas import Quotas
 
@@ -35,11 +36,11 @@ _CONFLICT = Refusal(
 class Ingest(Quotas):
     """Stores usage events, each once."""
 
-    async def ingest(self, tx: Tx, tenant_id: UUID, sent: Sequence[Sent]) -> list[ItemResult]:
+    async def ingest(self, tx: Tx, tenant_id: UUID, sent: Sequence[Sent], *, keeps: bool = True) -> list[ItemResult]:
         """Store what is sound and new; answer what became of each item, in order.
 
         A retry is a duplicate whatever its timestamp says; an event under a taken name that says something else is
-        rejected. A rejected item is kept with its reason and doesn't claim its name.
+        rejected. A rejected item is kept with its reason (unless the caller has it already) and doesn't claim its name.
         """
         received_at = self._clock()
         await queries.hold_write_locks(tx.conn, rotation_lock=ROTATION_LOCK, tenant_lock=epoch_lock(tenant_id))
@@ -60,7 +61,7 @@ class Ingest(Quotas):
             await count(tx, tenant_id, gate, {row.key for row in fresh}, received_at)
             batch.flag(gate)
         results = batch.conclude()
-        if batch.refused:
+        if batch.refused and keeps:
             await _keep(tx, tenant_id, batch, received_at)
         if fresh:
             totals = hour_totals(fresh)
@@ -81,7 +82,17 @@ class Ingest(Quotas):
 
     async def _store(self, tx: Tx, tenant_id: UUID, batch: "_Batch", received_at: datetime) -> list[UsageRow]:
         rows = list(batch.rows.values())
-        known = await queries.store_events(
+        known = await self.insert(tx, tenant_id, rows, received_at)
+        if not known:
+            return rows
+        # A statement of its own: what a concurrent batch has just committed shows only in a new snapshot.
+        bodies = await queries.find_bodies(tx.conn, tenant_id=tenant_id, keys=[UUID(key) for key in known])
+        batch.settle({row.key: row.body for row in bodies})
+        return [row for row in rows if row.key not in batch.stored]
+
+    async def insert(self, tx: Tx, tenant_id: UUID, rows: Sequence[UsageRow], received_at: datetime) -> list[str]:
+        """Claim the keys of the rows, which are different, and store those that are new; the keys of those that aren't."""
+        return await queries.store_events(
             tx.conn,
             tenant_id=tenant_id,
             received_at=received_at,
@@ -98,12 +109,6 @@ class Ingest(Quotas):
             counted=[row.counted for row in rows],
             group_values=[None if row.group_values is None else array_literal(row.group_values) for row in rows],
         )
-        if not known:
-            return rows
-        # A statement of its own: what a concurrent batch has just committed shows only in a new snapshot.
-        bodies = await queries.find_bodies(tx.conn, tenant_id=tenant_id, keys=[UUID(key) for key in known])
-        batch.settle({row.key: row.body for row in bodies})
-        return [row for row in rows if row.key not in batch.stored]
 
 
 class _Batch:
@@ -198,7 +203,7 @@ async def _add_up(tx: Tx, tenant_id: UUID, totals: Sequence[HourTotal]) -> None:
 async def _keep(tx: Tx, tenant_id: UUID, batch: _Batch, received_at: datetime) -> None:
     refused = sorted(batch.refused.items())
     items = [batch.sent[index] for index, _ in refused]
-    await queries.keep_rejections(
+    await rejection_queries.keep_rejections(
         tx.conn,
         tenant_id=tenant_id,
         received_at=received_at,

@@ -14,6 +14,7 @@ from corebilling.kernel.usage import UsageWindow
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
 from corebilling.usage.domain.event import ItemResult, UsageEvent
+from corebilling.usage.rejections import RejectionFilter
 from corebilling.usage.schemas import MeterCreate
 from corebilling.usage.service import UsageService
 from parties import Parties
@@ -108,7 +109,7 @@ class Scene:
 
     async def rejection_codes(self, seller: Seller) -> list[str]:
         async with self.db.tenant(seller.tenant_id) as tx:
-            kept = await self.usage.rejections(tx, seller.tenant_id, after=None, limit=100)
+            kept = await self.usage.list_rejections(tx, seller.tenant_id, RejectionFilter(), after=None, limit=100)
         return [rejection.code for rejection in kept]
 
 

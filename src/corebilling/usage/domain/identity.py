@@ -12,6 +12,16 @@ def epoch_lock(tenant_id: UUID) -> int:
     return int.from_bytes(blake2b(tenant_id.bytes, digest_size=8, person=b"usage epoch").digest(), signed=True)
 
 
+def correction_lock(tenant_id: UUID) -> int:
+    """The advisory lock that a tenant's corrections hold, one after the other."""
+    return int.from_bytes(blake2b(tenant_id.bytes, digest_size=8, person=b"usage correction").digest(), signed=True)
+
+
+def corrected_key(correction_id: UUID, name_key: str) -> str:
+    """The key of the event that a correction puts under a name that was taken: the name's own key stays with the first."""
+    return blake2b(correction_id.bytes + bytes.fromhex(name_key), digest_size=16).hexdigest()
+
+
 def event_key(source: str | None, event_id: str) -> str:
     """The hash of what names an event. The lengths keep `a` + `bc` apart from `ab` + `c`; no source is the empty one."""
     source = source or ""

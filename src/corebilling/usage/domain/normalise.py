@@ -43,11 +43,15 @@ class UsageRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What a batch is judged by: the tenant's present instant, its meters by code, and the subscriptions it names."""
+    """What a batch is judged by: the tenant's present instant, its meters by code, and the subscriptions it names.
+
+    `earliest` is the first timestamp taken where it isn't the usual one: corrections reach back as far as they say.
+    """
 
     present: datetime
     meters: Mapping[str, MeterReading]
     owners: Owners
+    earliest: datetime | None = None
 
 
 class Normaliser:
@@ -56,7 +60,7 @@ class Normaliser:
     def __init__(self, around: Surroundings) -> None:
         self._meters = around.meters
         self._owners = around.owners
-        self._earliest = around.present - MAX_AGE
+        self._earliest = around.earliest or around.present - MAX_AGE
         self._latest = around.present + MAX_AHEAD
 
     def row(self, index: int, event: UsageEvent) -> UsageRow | Refusal:
@@ -110,7 +114,7 @@ class Normaliser:
             )
         return Refusal(
             "timestamp_too_old",
-            f"usage is taken for {MAX_AGE.days} days: nothing before {self._earliest.isoformat()}; correct the timestamp",
+            f"usage is taken from {self._earliest.isoformat()} on; correct the timestamp, or send older usage as a backfill",
             pointer,
         )
 

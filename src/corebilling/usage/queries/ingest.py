@@ -23,17 +23,6 @@ class FindBodiesRow(msgspec.Struct, frozen=True, gc=False):
     body: str
 
 
-class ListRejectionsRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of ListRejections."""
-
-    id: UUID
-    received_at: datetime
-    event_id: str | None
-    code: str
-    detail: str
-    item: str
-
-
 HOLD_WRITE_LOCKS: Final = """-- usage/ingest.sql: HoldWriteLocks
 SELECT pg_advisory_xact_lock_shared($1::bigint), pg_advisory_xact_lock_shared($2::bigint),
   set_config('plan_cache_mode', 'force_generic_plan', true)
@@ -58,8 +47,8 @@ WITH sent AS MATERIALIZED (
 ), generation AS MATERIALIZED (
   SELECT g.current FROM usage_generation AS g
 ), claimed AS (
-  INSERT INTO usage_keys (tenant_id, key, body, generation)
-  SELECT $13, s.key, s.body, (SELECT g.current FROM generation AS g)
+  INSERT INTO usage_keys (tenant_id, key, body, generation, subscription_id, ts)
+  SELECT $13, s.key, s.body, (SELECT g.current FROM generation AS g), s.subscription_id, s.ts
   FROM sent AS s
   WHERE (SELECT true FROM usage_keys AS k
          WHERE k.tenant_id = $13 AND k.key = s.key AND k.generation = 1 - (SELECT g.current FROM generation AS g)) IS NULL
@@ -176,50 +165,4 @@ async def find_bodies(conn: Connection, *, tenant_id: UUID, keys: Sequence[UUID 
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(FindBodiesRow))
     await _cur.execute(FIND_BODIES, (tenant_id, list(keys)))
     _rows: list[FindBodiesRow] = await _cur.fetchall()
-    return _rows
-
-
-KEEP_REJECTIONS: Final = """-- usage/ingest.sql: KeepRejections
-INSERT INTO usage_rejections (tenant_id, id, received_at, event_id, code, detail, item)
-SELECT $1, r.id, $2, r.event_id, r.code, r.detail, r.item
-FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]) AS r(id, event_id, code, detail, item)
-ORDER BY r.id
-"""
-
-
-async def keep_rejections(
-    conn: Connection,
-    *,
-    tenant_id: UUID,
-    received_at: datetime,
-    ids: Sequence[UUID | None],
-    event_ids: Sequence[str | None],
-    codes: Sequence[str | None],
-    details: Sequence[str | None],
-    items: Sequence[str | None],
-) -> None:
-    """What was refused is kept as it came, so that it can be looked at and sent again."""
-    _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(
-        KEEP_REJECTIONS, (tenant_id, received_at, list(ids), list(event_ids), list(codes), list(details), list(items))
-    )
-
-
-LIST_REJECTIONS: Final = """-- usage/ingest.sql: ListRejections
-SELECT id, received_at, event_id, code, detail, item FROM usage_rejections
-WHERE tenant_id = $1
-  AND ($2::uuid IS NULL OR id < $2)
-  AND ($3::text IS NULL OR code = $3)
-ORDER BY id DESC
-LIMIT $4::int
-"""
-
-
-async def list_rejections(
-    conn: Connection, *, tenant_id: UUID, before_id: UUID | None, code: str | None, page_size: int
-) -> list[ListRejectionsRow]:
-    """Newest first, a page at a time; ids are ordered by time."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ListRejectionsRow))
-    await _cur.execute(LIST_REJECTIONS, (tenant_id, before_id, code, page_size))
-    _rows: list[ListRejectionsRow] = await _cur.fetchall()
     return _rows
