@@ -44,7 +44,10 @@ class LabelReader:
         """
         if properties is None:
             return (None,) * len(self.names)
-        found = self._decode(properties)
+        try:
+            found = self._decode(properties)
+        except msgspec.DecodeError:  # half of a surrogate pair somewhere
+            raise Unreadable(self.names[0]) from None
         return tuple(
             _label(name, bytes(getattr(found, field))) for name, field in zip(self.names, self._fields, strict=True)
         )
