@@ -43,6 +43,7 @@ def published(plan: models.Plan, prices: Sequence[models.Price]) -> PublishedPla
                 price.currency or plan.currency,
                 convert(price.timing, Timing),
                 price.every,
+                plan.plan_id,
             )
             for price, code in _with_codes(prices)
         ),

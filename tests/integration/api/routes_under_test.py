@@ -17,8 +17,8 @@ from corebilling.settings import Settings
 
 REFERENCES = frozenset(
     {
-        "api_key_id", "customer_id", "customer_ref", "delivery_id", "document_id", "endpoint_id", "event_id", "external_id",
-        "email", "invoice_id", "meter", "meter_id", "number", "payment_id", "plan", "plan_ref", "rate_card_id",
+        "api_key_id", "coupon_ref", "customer_id", "customer_ref", "delivery_id", "document_id", "endpoint_id", "event_id", "external_id",
+        "email", "invoice_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "plan", "plan_ref", "rate_card_id",
         "subscription_id", "subscription_ref", "tenant_id", "code",
     }
 )  # fmt: skip

@@ -66,6 +66,10 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     card = await api.post(
         "/v1/admin/pricing/rate-cards", {"code": f"{name}-card", "name": name, "currency": "EUR", "rules": [rule]}
     )
+    coupon = await api.post(
+        "/v1/admin/pricing/coupons", {"code": f"{name}-off", "name": name, "percent_off": "0.1", "duration": "once"}
+    )
+    cost = await api.post("/v1/admin/operator-costs", {"meter": meter, "currency": "EUR", "unit_cost": "0.1"})
     email = f"billing@{name}.example"
     made_customer = await seller.customer(customer, email=email)
     subscription = await seller.subscribe(customer, plan, external_id=contract)
@@ -83,7 +87,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     return {
         "meter": [meter], "meter_id": [(await api.get("/v1/meters"))["data"][0]["id"]],
         "plan": [made_plan["id"], plan], "plan_ref": [made_plan["id"], plan], "code": [plan, f"{name}-card", meter],
-        "rate_card_id": [card["id"]],
+        "rate_card_id": [card["id"]], "coupon_ref": [coupon["id"], f"{name}-off"], "operator_cost_id": [cost["id"]],
         "customer_id": [made_customer["id"], customer], "customer_ref": [made_customer["id"], customer],
         "external_id": [customer, contract], "email": [email],
         "subscription_id": [subscription["id"], contract], "subscription_ref": [subscription["id"], contract],

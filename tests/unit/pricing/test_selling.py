@@ -1,5 +1,7 @@
 from decimal import Decimal
 
+import pytest
+
 from corebilling.kernel.plan import Commitment
 from corebilling.pricing.domain.selling import commitments, currencies, currency_faults
 
@@ -29,3 +31,9 @@ def test_a_commitment_that_lacks_a_currency_or_is_too_fine_or_nothing_is_pointed
         "/commitment/amount",
         "/commitment/currencies/JPY",
     ]
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-1", "0.001", "1E+999999", "92233720368547758.08", "1E-999999"])
+def test_an_amount_that_no_document_can_hold_is_refused(amount: str) -> None:
+    _, (fault,) = commitments(Decimal(amount), {}, ("EUR",))
+    assert fault.pointer == "/commitment/amount"

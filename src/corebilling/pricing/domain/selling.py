@@ -65,7 +65,7 @@ def _amount_faults(amount: Decimal, currency: str, pointer: str) -> Iterator[Fie
     digits = money.exponent(currency)
     if not amount.is_finite() or amount <= 0:
         yield FieldError(pointer, "must be an amount above 0; leave the commitment out where there is none")
+    elif amount > money.from_minor(money.MAX_MINOR, currency):
+        yield FieldError(pointer, "is larger than a document can hold; send less")
     elif amount != money.EXACT.quantize(amount, Decimal(1).scaleb(-digits)):
         yield FieldError(pointer, f"may have {digits} digits after the point, as {currency} has; round it")
-    elif money.EXACT.scaleb(amount, digits) > money.MAX_MINOR:
-        yield FieldError(pointer, "is larger than a document can hold; send less")
