@@ -41,7 +41,13 @@ def world(db: Database) -> World:
 async def callers(world: World) -> AsyncIterator[tuple[Caller, Caller]]:
     app = http_app(
         routes=[*RATING_ROUTES, *SCHEDULER_ROUTES],
-        dependencies={"rating_service": lambda: world.rating, "scheduler_service": lambda: world.scheduler},
+        dependencies={
+            "rating_service": lambda: world.rating,
+            "quote_service": lambda: world.quotes,
+            "margin_service": lambda: world.margins,
+            "simulation_service": lambda: world.simulation,
+            "scheduler_service": lambda: world.scheduler,
+        },
         authenticator=Authenticator(database=world.db, keys=world.tenants, tokens=None),
         database=world.db,
         clock=wall_clock,
@@ -120,9 +126,30 @@ async def test_a_price_is_previewed_exactly_and_rounded_once(callers: tuple[Call
     }
 
 
+async def test_events_are_previewed_after_what_was_billed_before(callers: tuple[Caller, Caller]) -> None:
+    """test_vendor_figures.py names the source of 11.15; here two of the four events were billed before, for nothing."""
+    price = {"model": "percentage", "rate": "0.013", "fixed_amount": 2, "free_events": 3, "free_amount": "250"}
+    wanted = {
+        "currency": "USD",
+        "price": price,
+        "events": [{"amount": "250"}, {"amount": 400, "properties": {"card": "visa"}}],
+        "prior": {"events": [{"amount": "50"}, {"amount": "100"}], "billed": "0"},
+    }
+    answer = await callers[0].http.post("/v1/pricing/preview", json=wanted)
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["amount"], answer.json()["amount_minor"]) == ("11.15", 1115)
+
+
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
+        ({"quantity": None}, "/quantity"),
+        ({"quantity": "1", "events": [{"amount": "1"}]}, "/events"),
+        ({"quantity": None, "events": [{"amount": "1"}, {"amount": "-1"}]}, "/events/1/amount"),
+        ({"quantity": None, "events": [{"properties": {}}]}, "/events/0/amount"),
+        ({"prior": {"quantity": "1", "billed": "-1"}}, "/prior/billed"),
+        ({"price": {"model": "flat", "amount": "9.999"}}, "/price/amount"),
+        ({"price": {"model": "flat", "amount": "9.99", "fee": "1"}}, "/price/fee"),
         ({"quantity": "-1"}, "/quantity"),
         ({"quantity": "Infinity"}, "/quantity"),
         ({"price": {"model": "bogus"}}, "/price/model"),
@@ -159,4 +186,4 @@ async def test_upcoming_invoice_and_cycles_are_seen_by_their_tenant_alone(
     second = (await ours.http.get(f"{path}&cursor={first['next_cursor']}")).json()
     assert [(c["period_index"], c["state"]) for c in (*first["data"], *second["data"])] == [(1, "open"), (0, "closed")]
     assert second["next_cursor"] is None
-    assert (await theirs.http.get(path)).json() == {"data": [], "next_cursor": None}
+    assert (await theirs.http.get(path)).status_code == 404
