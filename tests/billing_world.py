@@ -23,6 +23,7 @@ from corebilling.pricing.schemas import PlanCreate
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
+from corebilling.rating.previewing import ChangePreviews
 from corebilling.rating.service import RatingService
 from corebilling.rating.worker import LiveRater
 from corebilling.scheduler.clocks import TestClocks
@@ -81,6 +82,7 @@ class World:
             plans=self.pricing,
             coupons=self.pricing,
             checks=checks,
+            previews=ChangePreviews(plans=self.pricing),
             customers=self.customers,
             tenants=self.tenants,
             clocks=self.tenants,

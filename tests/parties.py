@@ -16,6 +16,7 @@ from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.schemas import PlanCreate, PlanOut
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
+from corebilling.rating.previewing import ChangePreviews
 from corebilling.subscription.schemas import SubscriptionCreate, SubscriptionOut
 from corebilling.subscription.service import SubscriptionService
 from corebilling.tenant.schemas import TenantCreate
@@ -54,6 +55,7 @@ class Parties:
             plans=self.pricing,
             coupons=self.pricing,
             checks=PriceChecks(),
+            previews=ChangePreviews(plans=self.pricing),
             customers=self.customers,
             tenants=self.tenants,
             clocks=self.tenants,

@@ -28,6 +28,7 @@ from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
+from corebilling.rating.previewing import ChangePreviews
 from corebilling.rating.service import RatingService
 from corebilling.rating.worker import LiveRater
 from corebilling.scheduler.clocks import TestClocks
@@ -120,6 +121,7 @@ class Container(containers.DeclarativeContainer):
         plans=pricing_service,
         coupons=pricing_service,
         checks=price_checks,
+        previews=providers.Singleton(ChangePreviews, plans=pricing_service),
         customers=customer_service,
         tenants=tenant_service,
         clocks=tenant_service,

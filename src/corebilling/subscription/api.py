@@ -1,5 +1,8 @@
-"""Routes of subscriptions."""
+"""Routes of subscriptions: starting, finding and ending them. Those that change them are in `api_changes`."""
 
+from datetime import datetime
+
+from corebilling.kernel.errors import invalid_field
 from corebilling.platform.db import Tx
 from corebilling.platform.http import (
     DEFAULT_LIMIT,
@@ -12,15 +15,19 @@ from corebilling.platform.http import (
     after_id,
     get,
     page,
+    patch,
     post,
 )
+from corebilling.subscription.api_changes import CHANGE_ROUTES
 from corebilling.subscription.domain.states import SubscriptionStatus
 from corebilling.subscription.schemas import (
     CancelOrder,
+    PhasesOut,
     SubscriptionBatch,
     SubscriptionBatchOut,
     SubscriptionCreate,
     SubscriptionOut,
+    SubscriptionPatch,
 )
 from corebilling.subscription.service import SubscriptionService
 
@@ -29,7 +36,7 @@ from corebilling.subscription.service import SubscriptionService
 async def create_subscription(
     data: SubscriptionCreate, edge: NamedDependency[Edge], subscription_service: NamedDependency[SubscriptionService]
 ) -> Response[SubscriptionOut]:
-    """The plan must be in the customer's currency; periods follow the calendar of the customer's time zone."""
+    """The plan must be sold in the customer's currency; periods follow the calendar of the customer's time zone."""
     return await edge.command(lambda tx: subscription_service.create(tx, edge.tenant_id, data), status=201)
 
 
@@ -53,10 +60,15 @@ async def list_subscriptions(
     plan: str | None = None,
     external_id: str | None = None,
     status: SubscriptionStatus | None = None,
+    created_from: datetime | None = None,
+    created_until: datetime | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[SubscriptionOut]:
-    """Newest first; `customer_id` is an id or external id, `plan` a code or id."""
+    """Newest first; `customer_id` is an id or external id, `plan` a code (any version), `code@version` or id.
+
+    `[created_from, created_until)` is when they were entered, by the wall clock.
+    """
     after = after_id(cursor)
     found = await edge.query(
         lambda tx: subscription_service.find(
@@ -68,6 +80,8 @@ async def list_subscriptions(
             plan=plan,
             external_id=external_id,
             status=status,
+            created_from=_aware("created_from", created_from),
+            created_until=_aware("created_until", created_until),
         )
     )
     return page(found, limit, key=lambda subscription: subscription.id)
@@ -81,6 +95,27 @@ async def get_subscription(
     return await edge.query(lambda tx: subscription_service.get(tx, edge.tenant_id, subscription_ref))
 
 
+@patch("/v1/subscriptions/{subscription_ref:str}", scope="billing:write", summary="Set payment method or external id")
+async def patch_subscription(
+    subscription_ref: str,
+    data: SubscriptionPatch,
+    edge: NamedDependency[Edge],
+    subscription_service: NamedDependency[SubscriptionService],
+) -> Response[SubscriptionOut]:
+    """What is left out stays; null removes."""
+    return await edge.command(
+        lambda tx: subscription_service.amend(tx, edge.tenant_id, subscription_ref, data), status=200
+    )
+
+
+@get("/v1/subscriptions/{subscription_ref:str}/phases", scope="billing:read", summary="Timeline of a subscription")
+async def list_phases(
+    subscription_ref: str, edge: NamedDependency[Edge], subscription_service: NamedDependency[SubscriptionService]
+) -> PhasesOut:
+    """What was, is and will be subscribed to, in order, pauses included."""
+    return PhasesOut(await edge.query(lambda tx: subscription_service.phases(tx, edge.tenant_id, subscription_ref)))
+
+
 @post("/v1/subscriptions/{subscription_ref:str}/cancel", scope="billing:write", summary="Cancel", status_code=200)
 async def cancel_subscription(
     subscription_ref: str,
@@ -88,10 +123,41 @@ async def cancel_subscription(
     edge: NamedDependency[Edge],
     subscription_service: NamedDependency[SubscriptionService],
 ) -> Response[SubscriptionOut]:
-    """The running period is billed as ever, and none comes after it."""
+    """Now, with the running period, or at an instant. What was paid ahead and isn't used is given back, unless `prorate` is false."""
     return await edge.command(
         lambda tx: subscription_service.cancel(tx, edge.tenant_id, subscription_ref, data), status=200
     )
 
 
-ROUTES = (create_subscription, create_subscriptions, list_subscriptions, get_subscription, cancel_subscription)
+@post(
+    "/v1/subscriptions/{subscription_ref:str}/uncancel",
+    scope="billing:write",
+    summary="Take a cancellation back",
+    status_code=200,
+)
+async def uncancel_subscription(
+    subscription_ref: str, edge: NamedDependency[Edge], subscription_service: NamedDependency[SubscriptionService]
+) -> Response[SubscriptionOut]:
+    """Until the end has come; scheduled changes are in force again."""
+    return await edge.command(
+        lambda tx: subscription_service.uncancel(tx, edge.tenant_id, subscription_ref), status=200
+    )
+
+
+def _aware(name: str, at: datetime | None) -> datetime | None:
+    if at is not None and at.tzinfo is None:
+        raise invalid_field(f"/query/{name}", "the instant has no offset; send one such as 2026-05-01T00:00:00Z")
+    return at
+
+
+ROUTES = (
+    create_subscription,
+    create_subscriptions,
+    list_subscriptions,
+    get_subscription,
+    patch_subscription,
+    list_phases,
+    cancel_subscription,
+    uncancel_subscription,
+    *CHANGE_ROUTES,
+)

@@ -21,17 +21,15 @@ class Canceling(Desk):
 
         Raises `NotFound`, `Conflict` for one that is over, and `Invalid` for an end out of reach.
         """
-        before, now = await self._hold(tx, tenant_id, ref), await self._now(tx, tenant_id)
-        after, told = ending.cancel(
-            before, moment(order.at, "now", "period_end"), now, prorate=order.prorate, reason=order.reason
-        )
-        return await self._done(tx, tenant_id, Changed(before, after, told))
+        held = await self._hold(tx, tenant_id, ref)
+        when = moment(order.at, "now", "period_end")
+        done = ending.cancel(held.present, when, held.now, prorate=order.prorate, reason=order.reason)
+        return await self._done(tx, held, done)
 
     async def uncancel(self, tx: Tx, tenant_id: UUID, ref: str) -> SubscriptionOut:
         """Take an ordered end back. Raises `NotFound`, and `Conflict` where there is none or it has come."""
-        before, now = await self._hold(tx, tenant_id, ref), await self._now(tx, tenant_id)
-        after, told = ending.uncancel(before, now)
-        return await self._done(tx, tenant_id, Changed(before, after, told))
+        held = await self._hold(tx, tenant_id, ref)
+        return await self._done(tx, held, ending.uncancel(held.present, held.now))
 
     async def close(self, tx: Tx, closed: Sequence[Envelope[BillingCycleClosed]]) -> None:
         """Subscriptions whose last period is over are canceled, if nothing has woken them for it before."""

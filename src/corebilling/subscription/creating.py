@@ -4,24 +4,21 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
 
 from corebilling.events.envelope import NewEvent
-from corebilling.kernel.ids import new_id
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 from corebilling.subscription import store
-from corebilling.subscription.desk import Desk
-from corebilling.subscription.domain import coupons, facts, orders, waking
+from corebilling.subscription.discounting import Discounting
+from corebilling.subscription.domain import facts, orders, waking
 from corebilling.subscription.domain.agreement import Agreement
-from corebilling.subscription.domain.catalog import AddOn, Catalog
 from corebilling.subscription.domain.facts import Facts
 from corebilling.subscription.domain.terms import Asked
 from corebilling.subscription.schemas import SubscriptionCreate, SubscriptionOut
 from corebilling.subscription.wishes import add_ons, item_changes, require_amount
 
 
-class Creating(Desk):
+class Creating(Discounting):
     """New subscriptions."""
 
     async def create(self, tx: Tx, tenant_id: UUID, data: SubscriptionCreate) -> SubscriptionOut:
@@ -63,39 +60,11 @@ class Creating(Desk):
         profile = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
         return orders.Seller(tenant_id, now, self._clock(), profile.proration if profile else "second")
 
-    async def _catalog(self, tx: Tx, tenant_id: UUID, plan_refs: set[str], wanted: Sequence[AddOn]) -> Catalog:
-        """All plans that are referred to, in at most three statements."""
-        refs = plan_refs | {each.plan for each in wanted if each.plan is not None}
-        plans = await self._plans.plans_by_ref(tx, tenant_id, sorted(refs)) if refs else {}
-        prices = sorted({each.price_id for each in wanted if each.price_id is not None})
-        if not prices:
-            return Catalog(plans, {})
-        found = await self._plans.prices(tx, [(tenant_id, price_id) for price_id in prices])
-        origins = {price_id: price.plan_id for (_, price_id), price in found.items() if price.plan_id is not None}
-        of_price = await self._plans.plans(tx, [(tenant_id, plan_id) for plan_id in sorted(set(origins.values()))])
-        return Catalog(plans, {price_id: of_price[tenant_id, plan_id] for price_id, plan_id in origins.items()})
-
     async def _with_coupons(self, tx: Tx, agreement: Agreement, order: orders.Order) -> Agreement:
         """Each redemption counts against its coupon under that coupon's lock, so they are made one by one."""
-        for code in order.coupons:
-            agreement = await self._redeem(tx, agreement, code, index=0)
+        for number, code in enumerate(order.coupons):
+            agreement = await self._redeem(tx, agreement, code, index=0, pointer=f"{order.pointer}/coupons/{number}")
         return agreement
-
-    async def _redeem(self, tx: Tx, agreement: Agreement, code: str, *, index: int) -> Agreement:
-        redemption_id, now = new_id(), await self._now(tx, agreement.tenant_id)
-        coupons.refuse_second(agreement, code)
-        coupon = await self._coupons.redeem(
-            tx,
-            agreement.tenant_id,
-            code,
-            currency=agreement.currency,
-            subscription_id=agreement.subscription_id,
-            customer_id=agreement.customer_id,
-            redemption_id=redemption_id,
-            at=now,
-        )
-        redeemed = coupons.redemption(coupon, redemption_id, index, now)
-        return replace(agreement, coupons=(*agreement.coupons, redeemed))
 
 
 def _facts(before: Agreement, after: Agreement, told: Facts) -> list[msgspec.Struct]:

@@ -19,8 +19,10 @@ from corebilling.platform.db import Tx
 from corebilling.subscription import shapes, store
 from corebilling.subscription.domain import facts, items, waking
 from corebilling.subscription.domain.agreement import Agreement, Key
+from corebilling.subscription.domain.catalog import AddOn, Catalog
 from corebilling.subscription.domain.facts import Facts
-from corebilling.subscription.ports import Clocks, Coupons, Customers, Plans, PriceChecks, Tenants
+from corebilling.subscription.domain.waking import Done
+from corebilling.subscription.ports import ChangePreviews, Clocks, Coupons, Customers, Plans, PriceChecks, Tenants
 from corebilling.subscription.queries import subscriptions as queries
 from corebilling.subscription.schemas import SubscriptionOut
 
@@ -32,6 +34,15 @@ class Changed(msgspec.Struct, frozen=True):
     after: Agreement
     told: Facts = ()
     cause: Envelope[Any] | None = None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A locked subscription: as it is stored, and as it is by `now`, with what is due done and told."""
+
+    before: Agreement
+    present: Agreement
+    told: Facts
+    now: datetime
 
 
 class Desk:
@@ -47,6 +58,7 @@ class Desk:
         tenants: Tenants,
         checks: PriceChecks,
         coupons: Coupons,
+        previews: ChangePreviews,
     ) -> None:
         self._clock = clock
         self._plans = plans
@@ -55,6 +67,7 @@ class Desk:
         self._tenants = tenants
         self._checks = checks
         self._coupons = coupons
+        self._previews = previews
 
     async def _now(self, tx: Tx, tenant_id: UUID) -> datetime:
         """The tenant's present instant, to the second: what happens now happens then."""
@@ -75,10 +88,11 @@ class Desk:
         key = await self._key(tx, tenant_id, ref)
         return (await store.load(tx, [key]))[key]
 
-    async def _hold(self, tx: Tx, tenant_id: UUID, ref: str) -> Agreement:
-        """The subscription as it is, with whatever is due already done, and nobody else changing it until the transaction ends."""
+    async def _hold(self, tx: Tx, tenant_id: UUID, ref: str) -> Held:
+        """A subscription that nobody else changes until the transaction ends. Raises `NotFound`."""
         key = await self._key(tx, tenant_id, ref)
-        return (await store.lock(tx, [key]))[key]
+        before, now = (await store.lock(tx, [key]))[key], await self._now(tx, tenant_id)
+        return Held(before, *waking.perform(before, now), now)
 
     async def _settle(self, tx: Tx, changes: Sequence[Changed]) -> list[Agreement]:
         """Store what became of held subscriptions and tell it; those that stayed as they were cost nothing."""
@@ -105,6 +119,18 @@ class Desk:
             events += [_event(each.after, fact, each.cause) for fact in told]
         await emit(tx, events)
 
+    async def _catalog(self, tx: Tx, tenant_id: UUID, plan_refs: set[str], wanted: Sequence[AddOn]) -> Catalog:
+        """All plans that are referred to, in at most three statements."""
+        refs = plan_refs | {each.plan for each in wanted if each.plan is not None}
+        plans = await self._plans.plans_by_ref(tx, tenant_id, sorted(refs)) if refs else {}
+        prices = sorted({each.price_id for each in wanted if each.price_id is not None})
+        if not prices:
+            return Catalog(plans, {})
+        found = await self._plans.prices(tx, [(tenant_id, price_id) for price_id in prices])
+        origins = {price_id: price.plan_id for (_, price_id), price in found.items() if price.plan_id is not None}
+        of_price = await self._plans.plans(tx, [(tenant_id, plan_id) for plan_id in sorted(set(origins.values()))])
+        return Catalog(plans, {price_id: of_price[tenant_id, plan_id] for price_id, plan_id in origins.items()})
+
     async def _plans_told(self, tx: Tx, changes: Iterable[Changed]) -> dict[Key, PublishedPlan]:
         keys = {
             (each.after.tenant_id, each.after.term_at(fact.effective_at).plan_id)
@@ -125,10 +151,11 @@ class Desk:
         now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
         return [shapes.shown(each, plans, now) for each in agreements]
 
-    async def _done(self, tx: Tx, tenant_id: UUID, changed: Changed) -> SubscriptionOut:
-        """Store and tell a change of one subscription, and show it."""
-        settled = await self._settle(tx, [changed])
-        return (await self._show(tx, tenant_id, settled))[0]
+    async def _done(self, tx: Tx, held: Held, done: Done) -> SubscriptionOut:
+        """Store and tell what became of one subscription, and show it."""
+        after, told = done
+        settled = await self._settle(tx, [Changed(held.before, after, held.told + told)])
+        return (await self._show(tx, after.tenant_id, settled))[0]
 
 
 def _with_prices(fact: Any, agreement: Agreement, plans: dict[Key, PublishedPlan]) -> Any:

@@ -41,6 +41,7 @@ class Coupons(Protocol):
         redemption_id: UUID,
         at: datetime,
         cause: Envelope[object] | None = None,
+        pointer: str = "/code",
     ) -> Coupon: ...
 
 

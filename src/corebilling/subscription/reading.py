@@ -80,10 +80,6 @@ class Reading(Desk):
         """What subscriptions agreed to, over time; unknown ones are absent. One statement, whatever the batch."""
         return {key: timeline.contract(each) for key, each in (await store.load(tx, keys)).items()}
 
-    async def subscription_ids(self, tx: Tx, tenant_id: UUID, ref: str) -> UUID:
-        """The id of a subscription by id or external id. Raises `NotFound`."""
-        return (await self._key(tx, tenant_id, ref))[1]
-
     async def attributions(
         self, tx: Tx, tenant_id: UUID, subscription_refs: Sequence[str], customer_refs: Sequence[str]
     ) -> list[Attribution]:

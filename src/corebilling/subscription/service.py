@@ -1,10 +1,12 @@
 """The subscription context as others see it; each capability is in a file of its own."""
 
 from corebilling.subscription.canceling import Canceling
+from corebilling.subscription.changing import Changing
 from corebilling.subscription.creating import Creating
+from corebilling.subscription.pausing import Pausing
 from corebilling.subscription.reading import Reading
 from corebilling.subscription.waking import Waking
 
 
-class SubscriptionService(Creating, Canceling, Waking, Reading):
+class SubscriptionService(Creating, Changing, Canceling, Pausing, Waking, Reading):
     """Who subscribes to what, from when until when."""

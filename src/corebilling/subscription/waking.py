@@ -31,11 +31,11 @@ class Waking(Desk):
         await self._settle(tx, changes)
 
     async def first_payments(self, tx: Tx, events: Sequence[Envelope[InvoicePaid]]) -> None:
-        """Subscriptions that waited for their first payment are active once an invoice of theirs is paid."""
+        """Subscriptions that waited for their first payment are active once their opening invoice is paid."""
         paid = {
             (event.tenant_id, event.payload.subscription_id): event
             for event in events
-            if event.payload.subscription_id is not None
+            if event.payload.subscription_id is not None and event.payload.purpose == "opening"
         }
         if not paid:
             return

@@ -91,7 +91,12 @@ def _end_trial(agreement: Agreement, at: datetime) -> Done:
     if choice == "pause":
         rest = Pause(at, None, "stop", "running")
         return _moved(replace(ended, pauses=(*ended.pauses, rest), opening_at=None), "paused")
-    active, told = _moved(ended, "active")
+    return activate(ended, at)
+
+
+def activate(agreement: Agreement, at: datetime) -> Done:
+    """The trial is over, and billing begins."""
+    active, told = _moved(agreement, "active")
     return active, (*told, facts.updated(active, "trial", at))
 
 
