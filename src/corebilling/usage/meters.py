@@ -83,7 +83,7 @@ class Meters:
         if all(code in known for code in codes):
             return known
         found = await queries.find_meters(tx.conn, tenant_id=tenant_id, codes=[c for c in codes if c not in known])
-        fresh = {row.code: MeterReading(_meter(row)) for row in found}
+        fresh = {row.code: MeterReading(meter_of(row)) for row in found}
         if tenant_id not in self._readings and len(self._readings) >= _REMEMBERED_TENANTS:
             self._readings.clear()
         self._readings[tenant_id] = known = {**known, **fresh}
@@ -96,7 +96,7 @@ class Meters:
         if unknown:
             tenant_ids, meter_ids = [tenant_id for tenant_id, _ in unknown], [meter_id for _, meter_id in unknown]
             rows = await measuring.find_meters_by_id(tx.conn, tenant_ids=tenant_ids, ids=meter_ids)
-            fresh = {(row.tenant_id, row.id): _meter(row) for row in rows}
+            fresh = {(row.tenant_id, row.id): meter_of(row) for row in rows}
             if len(self._meters) >= _REMEMBERED_METERS:
                 self._meters.clear()
             self._meters |= fresh
@@ -104,7 +104,8 @@ class Meters:
         return found
 
 
-def _meter(row: models.Meter) -> Meter:
+def meter_of(row: models.Meter) -> Meter:
+    """A stored meter as the rules know it."""
     fields = msgspec.structs.asdict(row) | {"filters": msgspec.json.decode(row.filters)}
     return msgspec.convert(fields, Meter)
 

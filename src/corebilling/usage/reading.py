@@ -1,38 +1,18 @@
-"""How much was used: windows for rating, totals and lists for people."""
+"""What came in and when: late usage for rating, events for people."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 
-from corebilling.kernel.clock import Clock
 from corebilling.kernel.decimals import plain
-from corebilling.kernel.errors import NotFound
 from corebilling.kernel.usage import LateWindow
 from corebilling.platform.db import Tx
-from corebilling.usage.domain.attribution import Owners
 from corebilling.usage.domain.cursor import Position
-from corebilling.usage.domain.windows import Window, boundary_after, require_whole_hours
-from corebilling.usage.measuring import Measuring
-from corebilling.usage.ports import Clocks, Subscriptions
-from corebilling.usage.queries import ingest as ingest_queries
-from corebilling.usage.queries import meters as meter_queries
 from corebilling.usage.queries import reading as queries
-from corebilling.usage.schemas import RejectionOut, UsageEventOut, UsageTotalOut, UsageTotals
-
-_MOST_WINDOWS = 10_000
-
-
-class TotalsQuestion(msgspec.Struct, frozen=True):
-    """Which usage to add up: of a subscription (id or external id), a meter (code), in `[start, end)`, by which window."""
-
-    subscription: str
-    meter: str
-    start: datetime
-    end: datetime
-    window: Window
+from corebilling.usage.schemas import UsageEventOut
+from corebilling.usage.totals import Totals
 
 
 class EventFilter(msgspec.Struct, frozen=True):
@@ -44,13 +24,8 @@ class EventFilter(msgspec.Struct, frozen=True):
     end: datetime | None = None
 
 
-class Reading(Measuring):
+class Reading(Totals):
     """Answers questions about stored usage."""
-
-    def __init__(self, *, clock: Clock, clocks: Clocks, subscriptions: Subscriptions) -> None:
-        super().__init__(clock=clock)
-        self._clocks = clocks
-        self._subscriptions = subscriptions
 
     async def late(self, tx: Tx, windows: Sequence[LateWindow]) -> list[tuple[UUID, UUID, datetime]]:
         """(tenant, subscription, hour) of usage that came after its period was sealed.
@@ -68,42 +43,6 @@ class Reading(Measuring):
             epochs=[window.epoch for window in windows],
         )
         return [(row.tenant_id, row.subscription_id, row.hour_at) for row in rows]
-
-    async def totals(self, tx: Tx, tenant_id: UUID, asked: TotalsQuestion) -> UsageTotals:
-        """Usage up to now, by window in UTC. Raises `NotFound`, and `Invalid` for instants that are no whole hours."""
-        require_whole_hours(asked.start, asked.end, asked.window, _MOST_WINDOWS)
-        subscription_id = await self._subscription(tx, tenant_id, asked.subscription)
-        found = await meter_queries.find_meters(tx.conn, tenant_id=tenant_id, codes=[asked.meter])
-        if not found:
-            raise NotFound(f"there is no meter '{asked.meter}'; GET /v1/meters lists them", code="meter_not_found")
-        meter = found[0]
-        if meter.aggregation == "unique_count":
-            different = await queries.count_different_by_window(
-                tx.conn,
-                tenant_id=tenant_id,
-                subscription_id=subscription_id,
-                meter_id=meter.id,
-                step=asked.window,
-                from_at=asked.start,
-                to_at=asked.end,
-                most=_MOST_WINDOWS,
-            )
-            quantities = [(row.start_at, row.different) for row in different]
-        else:
-            summed = await queries.sum_by_window(
-                tx.conn,
-                tenant_id=tenant_id,
-                subscription_id=subscription_id,
-                meter_id=meter.id,
-                step=asked.window,
-                from_at=asked.start,
-                to_at=asked.end,
-                most=_MOST_WINDOWS,
-            )
-            columns = {"count": "event_count", "sum": "value_sum", "max": "value_max"}
-            quantities = [(row.start_at, getattr(row, columns[meter.aggregation])) for row in summed]
-        data = [_total(start_at, quantity, asked) for start_at, quantity in quantities]
-        return UsageTotals(subscription_id, meter.code, meter.unit, asked.window, data)
 
     async def events(
         self, tx: Tx, tenant_id: UUID, wanted: EventFilter, *, after: Position | None, limit: int
@@ -123,31 +62,17 @@ class Reading(Measuring):
         )
         return [(_event(subscription_id, row), (row.ts, row.key)) for row in rows]
 
-    async def rejections(
-        self, tx: Tx, tenant_id: UUID, *, after: UUID | None, limit: int, code: str | None = None
-    ) -> list[RejectionOut]:
-        """What was refused, newest first."""
-        rows = await ingest_queries.list_rejections(
-            tx.conn, tenant_id=tenant_id, before_id=after, page_size=limit, code=code
-        )
-        return [msgspec.convert(row, RejectionOut, from_attributes=True) for row in rows]
-
-    async def _subscription(self, tx: Tx, tenant_id: UUID, name: str) -> UUID:
-        found = Owners(await self._subscriptions.attributions(tx, tenant_id, [name], [])).subscription(name)
-        if found is None:
-            raise NotFound(
-                f"there is no subscription '{name}'; GET /v1/subscriptions lists them", code="subscription_not_found"
-            )
-        return found.attribution.subscription_id
-
-
-def _total(start_at: datetime, quantity: Decimal, asked: TotalsQuestion) -> UsageTotalOut:
-    end_at = asked.end if asked.window == "total" else boundary_after(start_at, asked.window)
-    return UsageTotalOut(max(start_at, asked.start), min(end_at, asked.end), plain(quantity))
-
 
 def _event(subscription_id: UUID, row: queries.ListEventsRow) -> UsageEventOut:
-    properties = msgspec.Raw((row.properties or "null").encode())
     return UsageEventOut(
-        row.event_id, row.source, subscription_id, row.meter, row.ts, row.received_at, plain(row.quantity), properties
+        id=row.event_id,
+        source=row.source,
+        subscription_id=subscription_id,
+        meter=row.meter,
+        timestamp=row.ts,
+        received_at=row.received_at,
+        quantity=plain(row.quantity),
+        properties=msgspec.Raw((row.properties or "null").encode()),
+        counted=row.counted,
+        voided=row.voided,
     )

@@ -96,7 +96,8 @@ class UsageAnswer(msgspec.Struct, frozen=True):
 
 
 class UsageEventOut(msgspec.Struct, frozen=True):
-    """A stored event. `quantity` is what its meter counts of it."""
+    """A stored event. `quantity` is what its meter counts of it; nothing of one that the meter's filters leave out
+    (`counted` is false) or that was taken back (`voided`)."""
 
     id: str
     source: str | None
@@ -106,32 +107,27 @@ class UsageEventOut(msgspec.Struct, frozen=True):
     received_at: datetime
     quantity: DecimalText
     properties: msgspec.Raw
+    counted: bool
+    voided: bool
 
 
-class RejectionOut(msgspec.Struct, frozen=True):
-    """An event that was refused: `item` is what was sent, as text."""
-
-    id: UUID
-    received_at: datetime
-    event_id: str | None
-    code: str
-    detail: str
-    item: str
-
-
-class UsageTotalOut(msgspec.Struct, frozen=True):
-    """The quantity of one meter in `[start, end)`."""
+class UsageTotalOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The quantity of one meter in `[start, end)`. `group` is there if usage is grouped: the property and its value,
+    null where events have none."""
 
     start: datetime
     end: datetime
     quantity: DecimalText
+    group: dict[str, str | None] | None = None
 
 
 class UsageTotals(msgspec.Struct, frozen=True):
-    """The usage of a subscription on a meter, by window; windows without usage are left out."""
+    """The usage of a subscription, or of all a customer's, on a meter: windows in order of time, each by group."""
 
-    subscription_id: UUID
+    subscription_id: UUID | None
+    customer_id: UUID | None
     meter: str
     unit: str | None
     window: Window
+    time_zone: str
     data: list[UsageTotalOut]

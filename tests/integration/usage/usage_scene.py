@@ -13,6 +13,7 @@ import msgspec
 from corebilling.kernel.usage import UsageWindow
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
+from corebilling.tenant.schemas import ApiKeyCreate
 from corebilling.usage.domain.event import ItemResult, UsageEvent
 from corebilling.usage.rejections import RejectionFilter
 from corebilling.usage.schemas import MeterCreate
@@ -121,3 +122,14 @@ async def set_scene(db: Database) -> Scene:
     scene.one = await scene.seller("one")
     scene.two = await scene.seller("two")
     return scene
+
+
+async def key_of(scene: Scene, seller: Seller) -> str:
+    """An API key that may do everything with the seller's usage."""
+    scopes = ["usage:write", "billing:read", "billing:write"]
+    async with scene.db.tenants([seller.tenant_id]) as tx:
+        made = await scene.parties.tenants.create_api_key(
+            tx, seller.tenant_id, ApiKeyCreate(name="test", scopes=scopes)
+        )
+    assert made.secret is not None
+    return made.secret

@@ -24,22 +24,6 @@ class FindLateRow(msgspec.Struct, frozen=True, gc=False):
     hour_at: datetime
 
 
-class SumByWindowRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of SumByWindow."""
-
-    start_at: datetime
-    event_count: Decimal
-    value_sum: Decimal
-    value_max: Decimal
-
-
-class CountDifferentByWindowRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of CountDifferentByWindow."""
-
-    start_at: datetime
-    different: Decimal
-
-
 class ListEventsRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ListEvents."""
 
@@ -51,6 +35,8 @@ class ListEventsRow(msgspec.Struct, frozen=True, gc=False):
     received_at: datetime
     quantity: Decimal
     properties: str | None
+    counted: bool
+    voided: bool
 
 
 FIND_LATE: Final = """-- usage/reading.sql: FindLate
@@ -81,68 +67,11 @@ async def find_late(
     return _rows
 
 
-SUM_BY_WINDOW: Final = """-- usage/reading.sql: SumByWindow
-SELECT (CASE WHEN $1::text = 'total' THEN $2::timestamptz ELSE date_trunc($1::text, r.hour_at, 'UTC') END)::timestamptz AS start_at,
-  sum(r.event_count)::numeric AS event_count, sum(r.value_sum)::numeric AS value_sum, max(r.value_max)::numeric AS value_max
-FROM usage_rollups AS r
-WHERE r.tenant_id = $3 AND r.subscription_id = $4 AND r.meter_id = $5
-  AND r.hour_at >= $2::timestamptz AND r.hour_at < $6::timestamptz
-GROUP BY 1
-ORDER BY 1
-LIMIT $7::int
-"""
-
-
-async def sum_by_window(
-    conn: Connection,
-    *,
-    step: str,
-    from_at: datetime,
-    tenant_id: UUID,
-    subscription_id: UUID,
-    meter_id: UUID,
-    to_at: datetime,
-    most: int,
-) -> list[SumByWindowRow]:
-    """A subscription's usage of a meter for people, by hour, day, month (UTC) or in total: counted, summed up and the largest value."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(SumByWindowRow))
-    await _cur.execute(SUM_BY_WINDOW, (step, from_at, tenant_id, subscription_id, meter_id, to_at, most))
-    _rows: list[SumByWindowRow] = await _cur.fetchall()
-    return _rows
-
-
-COUNT_DIFFERENT_BY_WINDOW: Final = """-- usage/reading.sql: CountDifferentByWindow
-SELECT (CASE WHEN $1::text = 'total' THEN $2::timestamptz ELSE date_trunc($1::text, e.ts, 'UTC') END)::timestamptz AS start_at,
-  count(DISTINCT e.unique_value)::numeric AS different
-FROM usage_events AS e
-WHERE e.tenant_id = $3 AND e.subscription_id = $4 AND e.meter_id = $5
-  AND e.ts >= $2::timestamptz AND e.ts < $6::timestamptz
-GROUP BY 1
-ORDER BY 1
-LIMIT $7::int
-"""
-
-
-async def count_different_by_window(
-    conn: Connection,
-    *,
-    step: str,
-    from_at: datetime,
-    tenant_id: UUID,
-    subscription_id: UUID,
-    meter_id: UUID,
-    to_at: datetime,
-    most: int,
-) -> list[CountDifferentByWindowRow]:
-    """The same for a meter of different values, which only the events know."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(CountDifferentByWindowRow))
-    await _cur.execute(COUNT_DIFFERENT_BY_WINDOW, (step, from_at, tenant_id, subscription_id, meter_id, to_at, most))
-    _rows: list[CountDifferentByWindowRow] = await _cur.fetchall()
-    return _rows
-
-
 LIST_EVENTS: Final = """-- usage/reading.sql: ListEvents
-SELECT e.event_id, e.source, m.code AS meter, e.ts, e.key, e.received_at, e.quantity, e.properties
+SELECT e.event_id, e.source, m.code AS meter, e.ts, e.key, e.received_at, e.quantity, e.properties, e.counted,
+  (EXISTS (SELECT FROM usage_voids AS v
+    WHERE v.tenant_id = e.tenant_id AND v.subscription_id = e.subscription_id AND v.meter_id = e.meter_id
+      AND v.ts = e.ts AND v.key = e.key))::boolean AS voided
 FROM usage_events AS e
 JOIN meters AS m ON m.tenant_id = e.tenant_id AND m.id = e.meter_id
 WHERE e.tenant_id = $1 AND e.subscription_id = $2
@@ -166,7 +95,7 @@ async def list_events(
     after_key: UUID | None,
     page_size: int,
 ) -> list[ListEventsRow]:
-    """A subscription's events, the latest first, a page at a time."""
+    """A subscription's events, the latest first, a page at a time, with what keeps them from counting."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ListEventsRow))
     await _cur.execute(LIST_EVENTS, (tenant_id, subscription_id, meter, from_at, to_at, after_ts, after_key, page_size))
     _rows: list[ListEventsRow] = await _cur.fetchall()
