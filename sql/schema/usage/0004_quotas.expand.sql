@@ -32,3 +32,7 @@ CREATE TABLE usage_quota_counters (
   PRIMARY KEY (tenant_id, quota_id, period_start)
 ) WITH (fillfactor = 50);
 SELECT corebilling_secure('usage_quota_counters', app => 'SELECT, INSERT, UPDATE', router => 'SELECT, INSERT, UPDATE', system => 'SELECT, DELETE');
+
+-- The platform looks at the quotas of tenants, which name their meters.
+CREATE POLICY all_tenants ON meters TO corebilling_system USING (true) WITH CHECK (true);
+GRANT SELECT ON meters TO corebilling_system;

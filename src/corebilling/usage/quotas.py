@@ -105,21 +105,19 @@ class Quotas(QuotaGate):
             if wanted.period in periods[:place]:
                 raise invalid_field(f"/limits/{place}/period", "is named before; send one limit for each period")
         there = {row.period: row for row in await self._tenants_own(tx, tenant_id)}
-        gone = [row.id for period, row in there.items() if period not in periods]
-        if gone:
-            await queries.delete_quotas(tx.conn, tenant_id=tenant_id, ids=gone)
-        for place, wanted in enumerate(data.limits):
-            pointer = f"/limits/{place}"
-            row = there.get(wanted.period)
-            if row is None:
-                if await self._add(tx, tenant_id, wanted, pointer, None) is None:
-                    raise Conflict("another request set this limit just now; send it again", code="quota_exists")
-                continue
+        # In the order in which ingest holds the counters, and what goes last, lest the two wait for each other.
+        stays = [(there[w.period], w, f"/limits/{n}") for n, w in enumerate(data.limits) if w.period in there]
+        for row, wanted, pointer in sorted(stays, key=lambda one: one[0].id):
             if wanted.time_zone not in (None, row.time_zone):
                 detail = "can't change while the limit counts; take it away first, and set it again"
                 raise invalid_field(f"{pointer}/time_zone", detail)
             change = QuotaPatch(limit=wanted.limit, mode=wanted.mode, warning_thresholds=wanted.warning_thresholds)
             await self._change(tx, tenant_id, row.id, change, pointer)
+        for place, wanted in enumerate(data.limits):
+            if wanted.period not in there and not await self._add(tx, tenant_id, wanted, f"/limits/{place}", None):
+                raise Conflict("another request set this limit just now; send it again", code="quota_exists")
+        gone = [row.id for period, row in there.items() if period not in periods]
+        await queries.delete_quotas(tx.conn, tenant_id=tenant_id, ids=gone)
         return await self.tenant_quota(tx, tenant_id)
 
     async def delete_tenant_quota(self, tx: Tx, tenant_id: UUID) -> None:
