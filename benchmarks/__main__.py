@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import backbone, close, ingest, preview, ratings
+from benchmarks import backbone, close, ingest, preview, ratings, simulation, usage_query
 from benchmarks.machine import describe
 from benchmarks.results import Result, encoded, show
 from corebilling.cli.bootstrap import platform_key
@@ -18,7 +18,7 @@ from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate, schema_root
 from corebilling.platform.embedded import EmbeddedStack
 
-NAMES = ("ingest", "singles", "preview", "ratings", "close", "backbone")
+NAMES = ("ingest", "singles", "preview", "ratings", "close", "simulation", "usage-query", "backbone")
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 
@@ -62,6 +62,10 @@ def _measured(name: str, scale: float) -> list[Result]:
             return asyncio.run(ingest.singles(url, admin_key, scale))
         if name == "preview":
             return asyncio.run(preview.run(url, admin_key, scale))
+        if name == "simulation":
+            return asyncio.run(simulation.run(url, admin_key, here.stack.database_url, scale))
+        if name == "usage-query":
+            return asyncio.run(usage_query.run(url, admin_key, here.stack.database_url, scale))
         return asyncio.run(close.run(url, admin_key, here.stack.database_url, scale))
 
 

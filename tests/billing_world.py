@@ -18,19 +18,28 @@ from corebilling.events.catalog import BY_SUBJECT
 from corebilling.events.envelope import Envelope
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Database, Tx
+from corebilling.platform.jobs.kinds import JobHost
+from corebilling.platform.jobs.service import JobService
+from corebilling.platform.jobs.worker import JobWorker
 from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.schemas import PlanCreate
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
+from corebilling.rating.jobs import JOBS as RATING_JOBS
+from corebilling.rating.margins import Margins
 from corebilling.rating.previewing import ChangePreviews
+from corebilling.rating.price_changes import PriceChanges
+from corebilling.rating.quotes import Quotes
 from corebilling.rating.service import RatingService
+from corebilling.rating.simulation import Simulation
 from corebilling.rating.worker import LiveRater
 from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.closing import Closing
 from corebilling.scheduler.handlers import HANDLERS as SCHEDULER_HANDLERS
 from corebilling.scheduler.service import SchedulerService
 from corebilling.scheduler.waking import WakeUps
+from corebilling.subscription.directory import SubscriptionDirectory
 from corebilling.subscription.handlers import HANDLERS as SUBSCRIPTION_HANDLERS
 from corebilling.subscription.schemas import SubscriptionCreate
 from corebilling.subscription.service import SubscriptionService
@@ -93,13 +102,26 @@ class World:
             contracts=self.subscriptions,
             plans=self.pricing,
             usage=self.usage,
-            rate_cards=self.pricing,
             clocks=self.tenants,
             costs=self.pricing,
             tenants=self.tenants,
             subscriptions=self.subscriptions,
             debounce_seconds=5,
         )
+        self.jobs = JobService(clock=clock)
+        self.quotes = Quotes(clocks=self.tenants, rate_cards=self.pricing, customers=self.customers)
+        self.margins = Margins(plans=self.pricing, customers=self.customers, tenants=self.tenants)
+        self.simulation = Simulation(
+            jobs=self.jobs,
+            changes=PriceChanges(checks=checks, plans=self.pricing, meters=meters, tenants=self.tenants),
+            clocks=self.tenants,
+            contracts=self.subscriptions,
+            plans=self.pricing,
+            usage=self.usage,
+            subscribers=SubscriptionDirectory(),
+            customers=self.customers,
+        )
+        self.job_worker = JobWorker(db, [JobHost(self.simulation, RATING_JOBS)], clock=clock)
         self.scheduler = SchedulerService(subscriptions=self.subscriptions, grace_seconds=GRACE.total_seconds())
         self.closing = Closing(db, clock=clock, usage=self.usage, sandboxes=self.tenants, grace=GRACE, batch_size=100)
         self.wake_ups = WakeUps(db, clock=clock, sandboxes=self.tenants)

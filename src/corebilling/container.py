@@ -21,6 +21,7 @@ from corebilling.platform.bus.progress import unhandled
 from corebilling.platform.bus.router import Router
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database, Tx
+from corebilling.platform.jobs.kinds import JobHost
 from corebilling.platform.jobs.service import JobService
 from corebilling.platform.jobs.worker import JobWorker
 from corebilling.platform.secrets import SecretBox, generate_key
@@ -28,8 +29,13 @@ from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.service import PricingService
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
+from corebilling.rating.jobs import JOBS as RATING_JOBS
+from corebilling.rating.margins import Margins
 from corebilling.rating.previewing import ChangePreviews
+from corebilling.rating.price_changes import PriceChanges
+from corebilling.rating.quotes import Quotes
 from corebilling.rating.service import RatingService
+from corebilling.rating.simulation import Simulation
 from corebilling.rating.worker import LiveRater
 from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.closing import Closing
@@ -37,6 +43,7 @@ from corebilling.scheduler.handlers import HANDLERS as SCHEDULER_HANDLERS
 from corebilling.scheduler.service import SchedulerService
 from corebilling.scheduler.waking import WakeUps
 from corebilling.settings import Settings
+from corebilling.subscription.directory import SubscriptionDirectory
 from corebilling.subscription.handlers import HANDLERS as SUBSCRIPTION_HANDLERS
 from corebilling.subscription.service import SubscriptionService
 from corebilling.tenant.service import TenantService
@@ -136,12 +143,26 @@ class Container(containers.DeclarativeContainer):
         contracts=subscription_service,
         plans=pricing_service,
         usage=usage_service,
-        rate_cards=pricing_service,
         clocks=tenant_service,
         costs=pricing_service,
         tenants=tenant_service,
         subscriptions=subscription_service,
         debounce_seconds=settings.provided.rating_debounce_seconds,
+    )
+    quotes = providers.Singleton(Quotes, clocks=tenant_service, rate_cards=pricing_service, customers=customer_service)
+    margins = providers.Singleton(Margins, plans=pricing_service, customers=customer_service, tenants=tenant_service)
+    simulation = providers.Singleton(
+        Simulation,
+        jobs=job_service,
+        changes=providers.Singleton(
+            PriceChanges, checks=price_checks, plans=pricing_service, meters=meters, tenants=tenant_service
+        ),
+        clocks=tenant_service,
+        contracts=subscription_service,
+        plans=pricing_service,
+        usage=usage_service,
+        subscribers=providers.Singleton(SubscriptionDirectory),
+        customers=customer_service,
     )
     invoice_service = providers.Singleton(
         InvoiceService,
@@ -196,7 +217,7 @@ class Container(containers.DeclarativeContainer):
     )
     wake_ups = providers.Singleton(WakeUps, database, clock=clock, sandboxes=tenant_service)
     test_clocks = providers.Singleton(TestClocks, database, sandboxes=tenant_service, unhandled=progress)
-    job_hosts: providers.List = providers.List()
+    job_hosts = providers.List(providers.Singleton(JobHost, simulation, RATING_JOBS))
     job_worker = providers.Singleton(JobWorker, database, job_hosts, clock=clock)
     usage_housekeeping = providers.Singleton(UsageHousekeeping, clock=clock)
     live_rater = providers.Singleton(LiveRater, database, rating_service, clock=clock)

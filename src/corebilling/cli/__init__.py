@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from corebilling.cli import admin, demo, dev, operate, run, schema, smoke
+from corebilling.cli import admin, demo, dev, operate, run, schema, simulate, smoke
 
 app = typer.Typer(
     name="corebilling",
@@ -36,6 +36,7 @@ app.command("migrate")(schema.migrate)
 app.command("dev")(dev.dev)
 app.command("demo")(demo.demo)
 app.command("smoke")(smoke.smoke)
+app.command("simulate")(simulate.simulate)
 app.add_typer(admin.tenant, name="tenant")
 app.add_typer(admin.api_key, name="api-key")
 app.add_typer(admin.keys, name="keys")

@@ -1,18 +1,11 @@
 """Routes of rating: what would it cost?"""
 
 from corebilling.platform.http import Edge, NamedDependency, get, post
+from corebilling.rating import margins_api, quotes_api, simulation_api
 from corebilling.rating.preview import preview
 from corebilling.rating.preview_schemas import PreviewOut, PreviewRequest
-from corebilling.rating.schemas import QuoteOut, QuoteRequest, UpcomingInvoiceOut
+from corebilling.rating.schemas import UpcomingInvoiceOut
 from corebilling.rating.service import RatingService
-
-
-@post("/v1/pricing/quote", scope="billing:read", summary="Quote an order", status_code=200)
-async def quote_order(
-    data: QuoteRequest, edge: NamedDependency[Edge], rating_service: NamedDependency[RatingService]
-) -> QuoteOut:
-    """An order's price by the default rate card, with the calculation of each rule that was applied."""
-    return await edge.query(lambda tx: rating_service.quote(tx, edge.tenant_id, data))
 
 
 @post("/v1/pricing/preview", scope="billing:read", summary="Try out a price", status_code=200)
@@ -29,4 +22,10 @@ async def upcoming_invoice(
     return await edge.query(lambda tx: rating_service.upcoming_invoices.of(tx, edge.tenant_id, subscription_ref))
 
 
-ROUTES = (quote_order, preview_price, upcoming_invoice)
+ROUTES = (
+    *quotes_api.ROUTES,
+    preview_price,
+    upcoming_invoice,
+    *simulation_api.ROUTES,
+    *margins_api.ROUTES,
+)

@@ -1,4 +1,4 @@
-"""Rating: prices checked, orders quoted, open periods rated as they grow, closed ones for good."""
+"""Rating: prices checked, open periods rated as they grow, closed ones for good."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -9,27 +9,18 @@ from corebilling.platform.db import Tx
 from corebilling.rating import store
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.closing import Closing
-from corebilling.rating.domain import rate_card
 from corebilling.rating.interim import InterimRating
 from corebilling.rating.live import LiveRating
-from corebilling.rating.metrics import counted
 from corebilling.rating.ports import (
     Clocks,
     Contracts,
     OperatorCosts,
     Plans,
-    RateCards,
     Subscriptions,
     Tenants,
     Usage,
 )
 from corebilling.rating.rater import Rater
-from corebilling.rating.schemas import (
-    QuoteOut,
-    QuoteRequest,
-    measured,
-    shown_quote,
-)
 from corebilling.rating.upcoming import UpcomingInvoices
 
 
@@ -43,15 +34,12 @@ class RatingService(PriceChecks):
         contracts: Contracts,
         plans: Plans,
         usage: Usage,
-        rate_cards: RateCards,
         clocks: Clocks,
         costs: OperatorCosts,
         tenants: Tenants,
         subscriptions: Subscriptions,
         debounce_seconds: float = 5.0,
     ) -> None:
-        self._rate_cards = rate_cards
-        self._clocks = clocks
         rater = Rater(plans=plans, usage=usage, costs=costs, tenants=tenants)
         self.closing = Closing(clock=clock, contracts=contracts, rater=rater)
         self.interim = InterimRating(clock=clock, contracts=contracts, rater=rater)
@@ -66,13 +54,6 @@ class RatingService(PriceChecks):
             rater=rater,
             debounce_seconds=debounce_seconds,
         )
-
-    async def quote(self, tx: Tx, tenant_id: UUID, request: QuoteRequest) -> QuoteOut:
-        """What an order costs by the tenant's default rate card, with each rule's calculation."""
-        now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
-        card = await self._rate_cards.rate_card_for(tx, tenant_id, None, now)
-        with counted("quote"):
-            return shown_quote(card, rate_card.quote(card, measured(request.order)), request.customer_id)
 
     async def charges(
         self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]

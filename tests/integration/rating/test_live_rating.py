@@ -11,7 +11,7 @@ from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Database
 from corebilling.rating.live import CLAIM_LEASE
-from corebilling.rating.schemas import QuoteRequest
+from corebilling.rating.quote_schemas import QuoteRequest
 
 DAY = timedelta(days=1)
 FEBRUARY = START + 31 * DAY
@@ -202,8 +202,8 @@ async def test_a_fresh_tenant_quotes_71_60_for_the_order_of_the_design(world: Wo
     tenant_id = await world.tenant()
     order = QuoteRequest(order={"weight": msgspec.Raw(b'"10.5"'), "distance": msgspec.Raw(b"15.2")})
     async with world.db.tenant(tenant_id) as tx:
-        quote = await world.rating.quote(tx, tenant_id, order)
+        quote = await world.quotes.quote(tx, tenant_id, order)
     assert (quote.total, quote.total_minor, quote.currency) == ("71.60", 7160, "EUR")
     with pytest.raises(NotFound):
         async with world.db.tenant(new_id()) as tx:
-            await world.rating.quote(tx, new_id(), order)
+            await world.quotes.quote(tx, new_id(), order)

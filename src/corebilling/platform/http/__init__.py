@@ -1,6 +1,7 @@
 """The HTTP edge: routes with scopes, authentication, transactions, problems, pagination, documents."""
 
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 from litestar.response import Response
 
 from corebilling.platform.http.body import content_type, decode_json, require_content_type
@@ -18,6 +19,7 @@ __all__ = [
     "Limit",
     "NamedDependency",
     "Page",
+    "QueryParameter",
     "Refusal",
     "Response",
     "Route",
