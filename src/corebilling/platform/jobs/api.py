@@ -28,14 +28,14 @@ async def list_jobs(
     edge: NamedDependency[Edge],
     job_service: NamedDependency[JobService],
     kind: str | None = None,
-    state: JobState | None = None,
+    status: JobState | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[JobOut]:
-    """Newest first. A finished job is kept for 30 days."""
+    """Newest first; `status` finds those in that state. A finished job is kept for 30 days."""
     after = after_id(cursor)
     found = await edge.query(
-        lambda tx: job_service.find(tx, edge.tenant_id, after=after, limit=limit + 1, kind=kind, state=state)
+        lambda tx: job_service.find(tx, edge.tenant_id, after=after, limit=limit + 1, kind=kind, state=status)
     )
     return page(found, limit, key=lambda job: job.id)
 
