@@ -7,17 +7,18 @@ FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @epochs::bigint[], @
 ORDER BY k.tenant_id, k.subscription_id
 ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
   previous_epoch = b.epoch, epoch = greatest(b.epoch, excluded.epoch), settled_at = greatest(b.settled_at, excluded.settled_at)
-RETURNING tenant_id, subscription_id, epoch, previous_epoch, carried_minor, settled_at;
+RETURNING tenant_id, subscription_id, epoch, previous_epoch, carried_minor, settled_at, interim_at;
 
 -- name: LockBilled :many
 -- Takes each subscription's lock for a rating within its period: the billed epoch stays, fees are settled as known by then.
-INSERT INTO billed_epochs AS b (tenant_id, subscription_id, epoch, previous_epoch, settled_at)
-SELECT k.tenant_id, k.subscription_id, -1, -1, k.settled_at
+INSERT INTO billed_epochs AS b (tenant_id, subscription_id, epoch, previous_epoch, settled_at, interim_at)
+SELECT k.tenant_id, k.subscription_id, -1, -1, k.settled_at, k.settled_at
 FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @settled_ats::timestamptz[])
   AS k(tenant_id, subscription_id, settled_at)
 ORDER BY k.tenant_id, k.subscription_id
-ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET settled_at = greatest(b.settled_at, excluded.settled_at)
-RETURNING tenant_id, subscription_id, epoch, carried_minor, settled_at;
+ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
+  settled_at = greatest(b.settled_at, excluded.settled_at), interim_at = greatest(b.interim_at, excluded.interim_at)
+RETURNING tenant_id, subscription_id, epoch, carried_minor, settled_at, interim_at;
 
 -- name: RevertBilledEpochs :exec
 -- A rating that failed billed nothing: the epoch goes back to what the final periods hold.
@@ -34,22 +35,27 @@ WHERE b.tenant_id = k.tenant_id AND b.subscription_id = k.subscription_id;
 
 -- name: BilledEpochs :many
 -- How far subscriptions are billed, for a preview of the next invoice; no lock is taken.
-SELECT b.tenant_id, b.subscription_id, b.epoch, b.carried_minor, b.settled_at FROM billed_epochs b
+SELECT b.tenant_id, b.subscription_id, b.epoch, b.carried_minor, b.settled_at, b.interim_at FROM billed_epochs b
 JOIN unnest(@tenant_ids::uuid[], @subscription_ids::uuid[]) AS k(tenant_id, subscription_id)
   ON b.tenant_id = k.tenant_id AND b.subscription_id = k.subscription_id;
 
 -- name: Standing :many
 -- What final charges took of fees and fixed discounts from an instant on: the next rating charges only what is due beyond it.
--- A partial index finds them; OFFSET 0 keeps the plan on it, key by key, while statistics are young.
-SELECT k.tenant_id::uuid AS tenant_id, k.subscription_id::uuid AS subscription_id, c.item_id, c.term_start,
+-- A partial index finds them; OFFSET 0 keeps the plan on it, key by key, while statistics are young. The name is the fee's own,
+-- as its first charge has it.
+SELECT k.tenant_id::uuid AS tenant_id, k.subscription_id::uuid AS subscription_id, c.item_id, c.term_start, c.price_id,
   coalesce(sum(coalesce(c.settles_minor, c.amount_minor)), 0)::bigint AS settled_minor,
-  coalesce(sum(c.discount_minor + c.amount_minor - coalesce(c.settles_minor, c.amount_minor)), 0)::bigint AS discount_minor
+  coalesce(sum(c.discount_minor + c.amount_minor - coalesce(c.settles_minor, c.amount_minor)), 0)::bigint AS discount_minor,
+  coalesce(min(c.description) FILTER (WHERE c.kind IN ('recurring', 'one_off')), min(c.description), '')::text AS name,
+  max(c.period_end)::timestamptz AS until
 FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @sinces::timestamptz[]) AS k(tenant_id, subscription_id, since)
 CROSS JOIN LATERAL (
-  SELECT x.item_id, x.term_start, x.settles_minor, x.amount_minor, x.discount_minor FROM charges x
+  SELECT x.item_id, x.term_start, x.price_id, x.settles_minor, x.amount_minor, x.discount_minor, x.kind, x.description,
+    x.period_end
+  FROM charges x
   WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.term_start >= k.since AND x.standing OFFSET 0
 ) AS c
-GROUP BY k.tenant_id, k.subscription_id, c.item_id, c.term_start;
+GROUP BY k.tenant_id, k.subscription_id, c.item_id, c.term_start, c.price_id;
 
 -- name: BilledBefore :many
 -- All that was billed of these periods so far, by item and start of its window: a new rating of them costs only what comes on top.

@@ -20,10 +20,12 @@ ALTER TABLE charges
 CREATE INDEX charges_standing ON charges (tenant_id, subscription_id, term_start) WHERE standing;
 
 -- carried_minor is the credit that the next rating takes off. Fees are settled as the contract was known at settled_at:
--- a rating that comes late must not undo what a later one knew.
+-- a rating that comes late must not undo what a later one knew. interim_at is when the latest rating within a period was for:
+-- what it charged may be gone from the contract, if that was changed in the same instant.
 ALTER TABLE billed_epochs
   ADD COLUMN carried_minor bigint NOT NULL DEFAULT 0 CHECK (carried_minor >= 0),
-  ADD COLUMN settled_at timestamptz;
+  ADD COLUMN settled_at timestamptz,
+  ADD COLUMN interim_at timestamptz;
 
 -- What was billed within a period: at its opening, or on request after a change. Final from the start.
 CREATE TABLE interim_ratings (

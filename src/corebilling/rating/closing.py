@@ -79,6 +79,7 @@ class Closing:
                         closed.cycle_id,
                         row.settled_at,
                         row.carried_minor,
+                        row.interim_at,
                     )
                 )
         return orders

@@ -50,6 +50,7 @@ class InterimRating:
                         row.epoch,
                         settled_at=row.settled_at,
                         carried_minor=row.carried_minor,
+                        interim_at=row.interim_at,
                     )
                 )
         if not orders:

@@ -28,22 +28,27 @@ class ChangePreviews:
         """
         if before.starts_at > at or after.starts_at > at:
             return []
-        settled_at = await self._settled_at(tx, after, at)
+        rows = await queries.billed_epochs(
+            tx.conn, tenant_ids=[after.tenant_id], subscription_ids=[after.subscription_id]
+        )
+        billed = rows[0] if rows else None
         offers = await self._prices.offers(tx, (before, after))
         old, new = (
             Assessment(
-                RatingOrder(c.tenant_id, c.subscription_id, c.period_at(at), 0, settled_at=settled_at), c, offers
+                RatingOrder(
+                    contract.tenant_id,
+                    contract.subscription_id,
+                    contract.period_at(at),
+                    0,
+                    settled_at=max(at, billed.settled_at or at) if billed else at,
+                    interim_at=billed.interim_at if billed else None,
+                ),
+                contract,
+                offers,
             )
-            for c in (before, after)
+            for contract in (before, after)
         )
         standing = (await standing_of(tx, [old, new])).get(old.order.key, {})
         anyway = old.fees_due(standing)
         charged = with_charges(standing, anyway.lines)
         return new.fees_due(charged).lines
-
-    async def _settled_at(self, tx: Tx, contract: Contract, at: datetime) -> datetime:
-        rows = await queries.billed_epochs(
-            tx.conn, tenant_ids=[contract.tenant_id], subscription_ids=[contract.subscription_id]
-        )
-        found = rows[0].settled_at if rows else None
-        return at if found is None else max(at, found)

@@ -78,7 +78,9 @@ async def standing(tx: Tx, sinces: Collection[PeriodKey]) -> dict[tuple[UUID, UU
         assert row.item_id is not None
         assert row.term_start is not None
         by_item = found.setdefault((row.tenant_id, row.subscription_id), {})
-        by_item[row.item_id, row.term_start] = Settled(row.settled_minor, row.discount_minor)
+        by_item[row.item_id, row.term_start] = Settled(
+            row.settled_minor, row.discount_minor, row.price_id, row.name, row.until
+        )
     return found
 
 

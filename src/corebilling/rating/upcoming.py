@@ -51,6 +51,7 @@ class UpcomingInvoices:
             billed.epoch if billed else NOTHING_BILLED,
             settled_at=max(known or period.end, period.end),
             carried_minor=billed.carried_minor if billed else 0,
+            interim_at=billed.interim_at if billed else None,
         )
         (rated,) = await self._rater.rate(tx, [order], {key: contract})
         if isinstance(rated, Unrateable):

@@ -17,7 +17,15 @@ from corebilling.rating.domain.bill import Bill
 from corebilling.rating.domain.carrying import add_carried
 from corebilling.rating.domain.commitment import add_commitment, add_commitment_change, commitment_change
 from corebilling.rating.domain.discounts import add_discounts
-from corebilling.rating.domain.fees import Standing, add_ahead, add_arrears, add_one_off, is_ahead, terms_looked_at
+from corebilling.rating.domain.fees import (
+    Standing,
+    add_ahead,
+    add_arrears,
+    add_gone,
+    add_one_off,
+    is_ahead,
+    terms_looked_at,
+)
 from corebilling.rating.domain.metered import (
     BilledUsage,
     Costs,
@@ -53,6 +61,8 @@ class Assessment:
         bill = self._bill(self.order.period)
         since = [at for covered in self._times for at in terms_looked_at(bill, covered)]
         if any(coupon.amount_off_minor is not None for coupon in self.contract.coupons):
+            since.append(self.order.period.start)
+        if self.order.interim_at is not None and self.order.interim_at >= self.order.period.start:
             since.append(self.order.period.start)
         return min(since, default=None)
 
@@ -93,6 +103,7 @@ class Assessment:
                 add_ahead(bill, covered, as_of, standing)
             else:
                 add_arrears(bill, covered, self.order.period.end)
+        add_gone(bill, self._times, standing)
         add_commitment(bill, self._times)
         for late, found, billed in self._late:
             self._add_late(bill, late, [(reading, *next(figures)) for reading in found], billed, mode)
@@ -112,6 +123,7 @@ class Assessment:
                 self._add_one_off(bill, covered, started, standing)
             elif is_ahead(covered):
                 add_ahead(bill, covered, self.order.as_of, standing)
+        add_gone(bill, self._times, standing)
         add_discounts(bill, standing)
         return bill
 

@@ -82,15 +82,16 @@ class Bill:
         start: datetime,
         end: datetime,
         *,
+        price_id: UUID | None = None,
         item_id: UUID | None = None,
         term_start: datetime | None = None,
         standing: bool = False,
         settles_minor: int | None = None,
     ) -> None:
-        """A charge of no item; its amount is what the derivation comes to."""
+        """A charge of no item that the contract has now; its amount is what the derivation comes to."""
         line = BilledCharge(
             charge_no=len(self.lines) + 1,
-            price_id=None,
+            price_id=price_id,
             kind=kind,
             description=description,
             meter_code=None,

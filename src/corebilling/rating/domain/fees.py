@@ -17,15 +17,21 @@ from corebilling.rating.domain.bill import Bill, fixed_step
 from corebilling.rating.domain.engine import of_quantity, rate
 from corebilling.rating.domain.price import stored
 from corebilling.rating.domain.proration import days_text, owed_minor, part_label
-from corebilling.rating.domain.terms import Term, term_of, terms_until
+from corebilling.rating.domain.terms import Term, settled_from, term_of, terms_until
 from corebilling.rating.domain.timeline import Covered, is_cut
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What final charges took of one thing that was due, and the discounts they gave on it (0 or less)."""
+    """What final charges took of one thing that was due, and the discounts they gave on it (0 or less).
+
+    `name` is the fee's, `until` where the time ends that it was charged for; a discount has no price.
+    """
 
     settled_minor: int
     discount_minor: int = 0
+    price_id: UUID | None = None
+    name: str = ""
+    until: datetime | None = None
 
     def discount_returned(self, credit_minor: int) -> int:
         """The share of the discounts that goes back with a credit (below 0): what was really charged is given back."""
@@ -45,10 +51,14 @@ def with_charges(standing: Standing, lines: Sequence[BilledCharge]) -> Standing:
     for line in lines:
         if line.standing and line.item_id is not None and line.term_start is not None:
             key = (line.item_id, line.term_start)
-            before = found.get(key, Settled(0))
+            before = found.get(key, Settled(0, 0, line.price_id, line.description, line.period_end))
             settles = line.amount_minor if line.settles_minor is None else line.settles_minor
             given = line.discount_minor + line.amount_minor - settles
-            found[key] = Settled(before.settled_minor + settles, before.discount_minor + given)
+            found[key] = msgspec.structs.replace(
+                before,
+                settled_minor=before.settled_minor + settles,
+                discount_minor=before.discount_minor + given,
+            )
     return found
 
 
@@ -59,7 +69,8 @@ def is_ahead(covered: Covered) -> bool:
 
 def add_ahead(bill: Bill, covered: Covered, as_of: datetime, standing: Standing) -> None:
     """Settle an item's fee for every term from the bill's period on that has begun by `as_of`."""
-    for term in terms_until(bill.contract, bill.period.index, covered.price.every, as_of):
+    index = settled_from(bill.contract, bill.period)
+    for term in terms_until(bill.contract, index, covered.price.every, as_of):
         first = max(covered.start, term.cut_start)
         if first <= as_of and first < term.cut_end and not _is_deferred(bill, covered, term):
             _settle(bill, covered, term, first, _ahead_until(covered, term, first), standing)
@@ -107,6 +118,29 @@ def add_one_off(bill: Bill, covered: Covered, as_of: datetime, standing: Standin
     )  # fmt: skip
 
 
+def add_gone(bill: Bill, times: Sequence[Covered], standing: Standing) -> None:
+    """Give back whole what was charged for items that the contract doesn't know any more.
+
+    They were replaced in the instant in which they began, after they had been billed.
+    """
+    known = {covered.item.item_id for covered in times}
+    for (item_id, start), billed in standing.items():
+        if billed.price_id is None or not billed.settled_minor or item_id in known:
+            continue
+        settles = -billed.settled_minor
+        back = billed.discount_returned(settles)
+        steps = [fixed_step("nothing is due", Decimal(0))]
+        if back:
+            steps.append(fixed_step("discounts given on it", bill.major(back)))
+        end = billed.until or bill.period.end
+        name = f"Unused time of {billed.name}, {days_text(start, end, bill.contract.time_zone)}"
+        bill.add(
+            "proration", name, bill.derived("replaced", tuple(steps), billed.settled_minor), start, end,
+            price_id=billed.price_id, item_id=item_id, term_start=start, standing=True,
+            settles_minor=settles if back else None,
+        )  # fmt: skip
+
+
 def fees_within(bill: Bill, times: Sequence[Covered]) -> int:
     """What all recurring prices owe for the bill's period, whenever they are charged."""
     return sum(_owed_within(bill, covered) for covered in times if covered.price.kind == "recurring")
@@ -121,7 +155,7 @@ def arrears_part(covered: Covered, term: Term) -> tuple[datetime, datetime] | No
 def terms_looked_at(bill: Bill, covered: Covered) -> Iterator[datetime]:
     """From when on standing charges matter to this item."""
     if is_ahead(covered):
-        yield term_of(bill.contract, bill.period.index, covered.price.every).cut_start
+        yield term_of(bill.contract, settled_from(bill.contract, bill.period), covered.price.every).cut_start
     elif covered.price.kind == "one_off" and covered.start >= bill.period.start:
         yield covered.start
 

@@ -21,7 +21,8 @@ class RatingOrder(msgspec.Struct, frozen=True):
 
     Every final period of the subscription holds the usage up to `billed_epoch`: what came between the two with a
     timestamp before this period is late usage and lands here. Fees are settled as the contract was known at `settled_at`,
-    at the period's end or later. `carried_minor` is the credit of earlier ratings.
+    at the period's end or later. `carried_minor` is the credit of earlier ratings, `interim_at` when the latest rating
+    within a period was for.
     """
 
     tenant_id: UUID
@@ -32,6 +33,7 @@ class RatingOrder(msgspec.Struct, frozen=True):
     cycle_id: UUID | None = None
     settled_at: datetime | None = None
     carried_minor: int = 0
+    interim_at: datetime | None = None
 
     @property
     def key(self) -> tuple[UUID, UUID]:

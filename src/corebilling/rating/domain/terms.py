@@ -7,7 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from corebilling.kernel.contract import Calendar, Contract
-from corebilling.kernel.period import boundary
+from corebilling.kernel.period import Period, boundary
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -45,6 +45,14 @@ def terms_until(contract: Contract, index: int, every: int, until: datetime) -> 
     while term.cut_start <= until and term.cut_start < term.cut_end:
         yield term
         term = term_of(contract, term.next_index, every)
+
+
+def settled_from(contract: Contract, period: Period) -> int:
+    """The first period whose fees a rating of `period` settles: where a new calendar begins, the one that it cut short as well."""
+    for calendar in contract.calendars[1:]:
+        if calendar.starts_at == period.start:
+            return calendar.first_index - 1
+    return period.index
 
 
 @lru_cache(maxsize=20_000)

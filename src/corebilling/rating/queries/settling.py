@@ -26,6 +26,7 @@ class LockBilledRow(msgspec.Struct, frozen=True, gc=False):
     epoch: int
     carried_minor: int
     settled_at: datetime | None
+    interim_at: datetime | None
 
 
 class BilledEpochsRow(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +37,7 @@ class BilledEpochsRow(msgspec.Struct, frozen=True, gc=False):
     epoch: int
     carried_minor: int
     settled_at: datetime | None
+    interim_at: datetime | None
 
 
 class StandingRow(msgspec.Struct, frozen=True, gc=False):
@@ -45,8 +47,11 @@ class StandingRow(msgspec.Struct, frozen=True, gc=False):
     subscription_id: UUID
     item_id: UUID | None
     term_start: datetime | None
+    price_id: UUID | None
     settled_minor: int
     discount_minor: int
+    name: str
+    until: datetime
 
 
 class BilledBeforeRow(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +76,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[])
 ORDER BY k.tenant_id, k.subscription_id
 ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
   previous_epoch = b.epoch, epoch = greatest(b.epoch, excluded.epoch), settled_at = greatest(b.settled_at, excluded.settled_at)
-RETURNING tenant_id, subscription_id, epoch, previous_epoch, carried_minor, settled_at
+RETURNING tenant_id, subscription_id, epoch, previous_epoch, carried_minor, settled_at, interim_at
 """
 
 
@@ -93,13 +98,14 @@ async def advance_billed_epochs(
 
 
 LOCK_BILLED: Final = """-- rating/settling.sql: LockBilled
-INSERT INTO billed_epochs AS b (tenant_id, subscription_id, epoch, previous_epoch, settled_at)
-SELECT k.tenant_id, k.subscription_id, -1, -1, k.settled_at
+INSERT INTO billed_epochs AS b (tenant_id, subscription_id, epoch, previous_epoch, settled_at, interim_at)
+SELECT k.tenant_id, k.subscription_id, -1, -1, k.settled_at, k.settled_at
 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
   AS k(tenant_id, subscription_id, settled_at)
 ORDER BY k.tenant_id, k.subscription_id
-ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET settled_at = greatest(b.settled_at, excluded.settled_at)
-RETURNING tenant_id, subscription_id, epoch, carried_minor, settled_at
+ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
+  settled_at = greatest(b.settled_at, excluded.settled_at), interim_at = greatest(b.interim_at, excluded.interim_at)
+RETURNING tenant_id, subscription_id, epoch, carried_minor, settled_at, interim_at
 """
 
 
@@ -153,7 +159,7 @@ async def set_carried(
 
 
 BILLED_EPOCHS: Final = """-- rating/settling.sql: BilledEpochs
-SELECT b.tenant_id, b.subscription_id, b.epoch, b.carried_minor, b.settled_at FROM billed_epochs b
+SELECT b.tenant_id, b.subscription_id, b.epoch, b.carried_minor, b.settled_at, b.interim_at FROM billed_epochs b
 JOIN unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, subscription_id)
   ON b.tenant_id = k.tenant_id AND b.subscription_id = k.subscription_id
 """
@@ -170,15 +176,19 @@ async def billed_epochs(
 
 
 STANDING: Final = """-- rating/settling.sql: Standing
-SELECT k.tenant_id::uuid AS tenant_id, k.subscription_id::uuid AS subscription_id, c.item_id, c.term_start,
+SELECT k.tenant_id::uuid AS tenant_id, k.subscription_id::uuid AS subscription_id, c.item_id, c.term_start, c.price_id,
   coalesce(sum(coalesce(c.settles_minor, c.amount_minor)), 0)::bigint AS settled_minor,
-  coalesce(sum(c.discount_minor + c.amount_minor - coalesce(c.settles_minor, c.amount_minor)), 0)::bigint AS discount_minor
+  coalesce(sum(c.discount_minor + c.amount_minor - coalesce(c.settles_minor, c.amount_minor)), 0)::bigint AS discount_minor,
+  coalesce(min(c.description) FILTER (WHERE c.kind IN ('recurring', 'one_off')), min(c.description), '')::text AS name,
+  max(c.period_end)::timestamptz AS until
 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k(tenant_id, subscription_id, since)
 CROSS JOIN LATERAL (
-  SELECT x.item_id, x.term_start, x.settles_minor, x.amount_minor, x.discount_minor FROM charges x
+  SELECT x.item_id, x.term_start, x.price_id, x.settles_minor, x.amount_minor, x.discount_minor, x.kind, x.description,
+    x.period_end
+  FROM charges x
   WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.term_start >= k.since AND x.standing OFFSET 0
 ) AS c
-GROUP BY k.tenant_id, k.subscription_id, c.item_id, c.term_start
+GROUP BY k.tenant_id, k.subscription_id, c.item_id, c.term_start, c.price_id
 """
 
 
@@ -189,7 +199,7 @@ async def standing(
     subscription_ids: Sequence[UUID | None],
     sinces: Sequence[datetime | None],
 ) -> list[StandingRow]:
-    """What final charges took of fees and fixed discounts from an instant on: the next rating charges only what is due beyond it. A partial index finds them; OFFSET 0 keeps the plan on it, key by key, while statistics are young."""
+    """What final charges took of fees and fixed discounts from an instant on: the next rating charges only what is due beyond it. A partial index finds them; OFFSET 0 keeps the plan on it, key by key, while statistics are young. The name is the fee's own, as its first charge has it."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(StandingRow))
     await _cur.execute(STANDING, (list(tenant_ids), list(subscription_ids), list(sinces)))
     _rows: list[StandingRow] = await _cur.fetchall()
