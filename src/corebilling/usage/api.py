@@ -19,6 +19,7 @@ from corebilling.usage import corrections_api, quotas_api, reading_api, rejectio
 from corebilling.usage.decode import CLOUD_EVENT, CLOUD_EVENTS, JSON, decode
 from corebilling.usage.domain.event import ItemResult
 from corebilling.usage.domain.quota import QUOTA_EXCEEDED
+from corebilling.usage.examples import EXAMPLES
 from corebilling.usage.intake import UsageIntake
 from corebilling.usage.schemas import (
     UsageAnswer,
@@ -80,3 +81,5 @@ ROUTES = (
     *corrections_api.ROUTES,
     *quotas_api.ROUTES,
 )
+
+__all__ = ["EXAMPLES", "ROUTES"]
