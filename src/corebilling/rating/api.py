@@ -2,6 +2,7 @@
 
 from corebilling.platform.http import Edge, NamedDependency, get, post
 from corebilling.rating import margins_api, quotes_api, simulation_api
+from corebilling.rating.examples import EXAMPLES
 from corebilling.rating.preview import preview
 from corebilling.rating.preview_schemas import PreviewOut, PreviewRequest
 from corebilling.rating.schemas import UpcomingInvoiceOut
@@ -29,3 +30,5 @@ ROUTES = (
     *simulation_api.ROUTES,
     *margins_api.ROUTES,
 )
+
+__all__ = ["EXAMPLES", "ROUTES"]

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from corebilling.kernel.errors import Invalid
+from corebilling.rating.examples import EXAMPLES
 from corebilling.rating.preview import preview
 from corebilling.rating.preview_schemas import PreviewOut, PreviewRequest
 
@@ -125,3 +126,10 @@ def test_the_breakdown_adds_up_to_the_amount() -> None:
     answer = tried(price, quantity="1000", prior={"quantity": "1", "billed": "1.50"})
     assert answer.amount == "3"
     assert sum(Decimal(step.amount) for step in answer.breakdown) == 3
+
+
+def test_the_documented_requests_are_read_and_the_preview_of_them_answers() -> None:
+    for kind, example in EXAMPLES.items():
+        assert msgspec.json.decode(msgspec.json.encode(example), type=kind)
+    answer = tried(**EXAMPLES[PreviewRequest])
+    assert (answer.amount, answer.breakdown[-1].label) == ("140", "billed before")
