@@ -74,4 +74,5 @@ def application(container: Container) -> Litestar:
         health=health_of(container),
         version=version("corebilling"),
         max_body_bytes=settings.http_max_body_bytes,
+        examples={kind: body for context in CONTEXTS for kind, body in getattr(context, "EXAMPLES", {}).items()},
     )
