@@ -1,7 +1,5 @@
 -- name: Margins :many
--- Revenue and cost of what is billed for a span of time, by customer, plan, meter or month, a page at a time. Only final charges count;
--- credits that are carried over are neither revenue nor its loss, and a discount counts where it was given. A charge's
--- rating is looked up by its key: joined, the planner would read all ratings that the tenant ever had.
+-- Revenue and cost of what is billed for a span of time, by customer, plan, meter or month, a page at a time. A charge's rating is looked up by its key: joined, the planner would read all that the tenant ever had.
 SELECT g.place::text AS place, g.currency::text AS currency, g.revenue_minor::bigint AS revenue_minor,
   g.cost::numeric AS cost, g.uncosted_minor::bigint AS uncosted_minor, g.charges::bigint AS charges
 FROM (

@@ -33,8 +33,6 @@ KIND = "price_simulation"
 MOST_AFFECTED = 10
 """Customers that the result names."""
 
-_PERIODS_A_CHUNK = 1000
-_LEAST_SUBSCRIPTIONS = 20
 _DAYS_A_PERIOD = 30
 _CASES_BETWEEN_BREATHS = 100
 
@@ -57,7 +55,7 @@ _position = msgspec.json.Decoder(Position)
 
 
 class Simulation:
-    """Does simulation jobs, a chunk of customers at a time."""
+    """Does simulation jobs, a chunk of customers at a time; a month of `periods_a_chunk` subscriptions, or less of a longer span."""
 
     def __init__(
         self,
@@ -70,6 +68,7 @@ class Simulation:
         usage: Usage,
         subscribers: Subscribers,
         customers: Customers,
+        periods_a_chunk: int = 1000,
     ) -> None:
         self._jobs = jobs
         self._changes = changes
@@ -79,6 +78,7 @@ class Simulation:
         self._usage = usage
         self._subscribers = subscribers
         self._customers = customers
+        self._periods_a_chunk = periods_a_chunk
 
     async def start(self, tx: Tx, tenant_id: UUID, request: SimulationRequest) -> JobOut:
         """Queue a simulation. Raises `Invalid` with a pointer for each fault, `Conflict` where too many jobs wait."""
@@ -94,8 +94,9 @@ class Simulation:
         """The next customers, with an item for each that pays a changed price; the result after the last."""
         order = _order.decode(job.request)
         position = _position.decode(job.position) if job.position else await self._beginning(tx, job.tenant_id)
-        about = _PERIODS_A_CHUNK * _DAYS_A_PERIOD // max((order.period.end - order.period.start).days, _DAYS_A_PERIOD)
-        walked = await self._subscribers.walk(tx, job.tenant_id, position.after, max(about, _LEAST_SUBSCRIPTIONS))
+        days = max((order.period.end - order.period.start).days, _DAYS_A_PERIOD)
+        about = max(self._periods_a_chunk * _DAYS_A_PERIOD // days, 1)
+        walked = await self._subscribers.walk(tx, job.tenant_id, position.after, about)
         if not walked:
             found = SimulationResult(position.overall, position.most_affected, position.skipped, position.epoch)
             return Chunk(position.subscriptions, position.subscriptions, result=msgspec.json.encode(found))

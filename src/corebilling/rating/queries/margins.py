@@ -72,7 +72,7 @@ async def margins(
     after_currency: str,
     page_size: int,
 ) -> list[MarginsRow]:
-    """Revenue and cost of what is billed for a span of time, by customer, plan, meter or month, a page at a time. Only final charges count; credits that are carried over are neither revenue nor its loss, and a discount counts where it was given. A charge's rating is looked up by its key: joined, the planner would read all ratings that the tenant ever had."""
+    """Revenue and cost of what is billed for a span of time, by customer, plan, meter or month, a page at a time. A charge's rating is looked up by its key: joined, the planner would read all that the tenant ever had."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(MarginsRow))
     await _cur.execute(
         MARGINS, (group_by, time_zone, tenant_id, from_at, to_at, currency, after_place, after_currency, page_size)

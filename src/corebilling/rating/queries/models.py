@@ -19,6 +19,7 @@ class BilledEpoch(msgspec.Struct, frozen=True, gc=False):
     previous_epoch: int
     carried_minor: int
     settled_at: datetime | None
+    interim_at: datetime | None
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
