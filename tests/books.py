@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -13,9 +14,10 @@ from corebilling.customer.service import CustomerService
 from corebilling.events.catalog import BY_PAYLOAD
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
+from corebilling.events.subscription import SubscriptionInvoiceRequested
 from corebilling.invoice.handlers import on_rating_completed
 from corebilling.invoice.service import InvoiceFilter, InvoiceService
-from corebilling.kernel.charge import BilledCharge
+from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, DerivationStep
 from corebilling.kernel.contract import Calendar, Contract, Phase
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.period import Period
@@ -25,13 +27,14 @@ from corebilling.payment.service import PaymentService
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database, Tx
 from corebilling.rating import store
-from corebilling.rating.domain.engine import ENGINE_VERSION, minor_amount, rate
+from corebilling.rating.domain.engine import ENGINE_VERSION, minor_amount, of_quantity, rate
 from corebilling.rating.domain.flat import Flat
 from corebilling.rating.domain.graduated import Graduated, Tier
 from corebilling.rating.domain.price import Price
 from corebilling.rating.domain.rating import Rated, RatingOrder
 from corebilling.tenant.schemas import TenantCreate
 from corebilling.tenant.service import TenantService
+from parties import Parties
 
 JANUARY = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), 0)
 CLOSED_AT = JANUARY.end + timedelta(hours=1)
@@ -73,6 +76,7 @@ class Books:
             charges=FinalCharges(),
             tenants=self.tenants,
             customers=self.customers,
+            subscriptions=Parties(self.db).subscriptions,
             clocks=self.tenants,
             ledger=self.ledger,
         )
@@ -80,7 +84,12 @@ class Books:
             clock=wall_clock, clocks=self.tenants, invoices=self.invoices, ledger=self.ledger
         )
         self.proof = LedgerProof(
-            documents={"invoice": self.invoices, "invoice_void": self.invoices, "payment": self.payments}
+            documents={
+                "invoice": self.invoices,
+                "invoice_void": self.invoices,
+                "credit_note": self.invoices,
+                "payment": self.payments,
+            }
         )
 
     async def tenant(self, **settings: object) -> UUID:
@@ -106,6 +115,26 @@ class Books:
             written = await store.put_final(tx, wanted, wall_clock())
         return [_completed(rating_id, rated) for rating_id, rated in written]
 
+    async def rating(
+        self,
+        tenant_id: UUID,
+        customer_id: UUID,
+        *charges: BilledCharge,
+        period: Period = JANUARY,
+        subscription_id: UUID | None = None,
+        request: SubscriptionInvoiceRequested | None = None,
+        **more: Any,
+    ) -> Envelope[RatingCompleted]:
+        """A final rating of these charges, for a closed period or for a request; `more` are fields of its event."""
+        item = _rated(tenant_id, customer_id, subscription_id or new_id(), charges, period)
+        async with self.db.tenants([tenant_id]) as tx:
+            if request is None:
+                [(rating_id, _)] = await store.put_final(tx, [item], wall_clock())
+            else:
+                [(rating_id, _)] = await store.put_interim(tx, [item], [request], wall_clock())
+                more |= {"purpose": request.purpose, "request_no": request.request_no, "closed_at": request.at}
+        return _completed(rating_id, item, **({"closed_at": period.end + timedelta(hours=1)} | more))
+
     async def bill(self, events: Sequence[Envelope[RatingCompleted]]) -> None:
         """What the router does with a group of these events."""
         async with self.db.tenants({event.tenant_id for event in events}) as tx:
@@ -126,8 +155,35 @@ def flat(amount: str) -> tuple[Price, str]:
     return Flat(amount=Decimal(amount)), "1"
 
 
+def charge(
+    no: int,
+    kind: ChargeKind,
+    amount_minor: int,
+    *,
+    billed_minor: int = 0,
+    period: Period = JANUARY,
+    name: str = "",
+    discount_minor: int = 0,
+) -> BilledCharge:
+    """A charge of this amount in euros; `billed_minor` was billed of it before."""
+    amount = Decimal(amount_minor + billed_minor).scaleb(-2)
+    step = DerivationStep(name or kind, Decimal(1), Decimal(0), amount, amount)
+    note = f"{amount} instead of {Decimal(billed_minor).scaleb(-2)} that were billed" if billed_minor else None
+    how = Derivation("flat", Decimal(1), (step,), amount, 3, ENGINE_VERSION, billed_minor, note=note)
+    return BilledCharge(
+        no, new_id(), kind, name or kind, None, None, Decimal(1), amount_minor, period.start, period.end, how,
+        discount_minor=discount_minor,
+    )  # fmt: skip
+
+
 def _rating(tenant_id: UUID, customer_id: UUID, prices: Sequence[tuple[Price, str]], period: Period) -> Rated:
-    subscription_id = new_id()
+    charges = [_charge(number, price, Decimal(quantity), period) for number, (price, quantity) in enumerate(prices, 1)]
+    return _rated(tenant_id, customer_id, new_id(), charges, period)
+
+
+def _rated(
+    tenant_id: UUID, customer_id: UUID, subscription_id: UUID, charges: Sequence[BilledCharge], period: Period
+) -> Rated:
     plan_id = new_id()
     contract = Contract(
         tenant_id,
@@ -139,14 +195,12 @@ def _rating(tenant_id: UUID, customer_id: UUID, prices: Sequence[tuple[Price, st
         phases=(Phase(period.start, None, plan_id),),
     )
     order = RatingOrder(tenant_id, subscription_id, period, 3, cycle_id=new_id())
-    charges = tuple(
-        _charge(number, price, Decimal(quantity), period) for number, (price, quantity) in enumerate(prices, 1)
-    )
-    return Rated(order, contract, charges, sum(charge.amount_minor for charge in charges))
+    total = sum(charge.amount_minor for charge in charges if charge.kind != "credit_note")
+    return Rated(order, contract, tuple(charges), total)
 
 
 def _charge(number: int, price: Price, quantity: Decimal, period: Period) -> BilledCharge:
-    how, is_fee = rate(price, quantity, epoch=3), isinstance(price, Flat)
+    how, is_fee = rate(price, of_quantity(quantity), epoch=3), isinstance(price, Flat)
     return BilledCharge(
         charge_no=number,
         price_id=new_id(),
@@ -162,7 +216,7 @@ def _charge(number: int, price: Price, quantity: Decimal, period: Period) -> Bil
     )
 
 
-def _completed(rating_id: UUID, rated: Rated) -> Envelope[RatingCompleted]:
+def _completed(rating_id: UUID, rated: Rated, **more: Any) -> Envelope[RatingCompleted]:
     order, contract = rated.order, rated.contract
     assert order.cycle_id is not None
     payload = RatingCompleted(
@@ -179,6 +233,7 @@ def _completed(rating_id: UUID, rated: Rated) -> Envelope[RatingCompleted]:
         epoch=order.epoch,
         engine_version=ENGINE_VERSION,
     )
+    payload = msgspec.structs.replace(payload, **more)
     row = BY_PAYLOAD[RatingCompleted]
     return Envelope(
         id=new_id(),

@@ -170,6 +170,7 @@ class Container(containers.DeclarativeContainer):
         charges=rating_service,
         tenants=tenant_service,
         customers=customer_service,
+        subscriptions=subscription_service,
         clocks=tenant_service,
         ledger=ledger_service,
     )
@@ -178,7 +179,12 @@ class Container(containers.DeclarativeContainer):
     )
     ledger_proof = providers.Singleton(
         LedgerProof,
-        documents=providers.Dict(invoice=invoice_service, invoice_void=invoice_service, payment=payment_service),
+        documents=providers.Dict(
+            invoice=invoice_service,
+            invoice_void=invoice_service,
+            credit_note=invoice_service,
+            payment=payment_service,
+        ),
     )
     webhook_service = providers.Singleton(
         WebhookService,

@@ -17,10 +17,17 @@ ORDER BY i.invoice_id DESC
 LIMIT @page::int;
 
 -- name: ListSubscriptionInvoices :many
--- The same for one subscription: a query of its own, so that the subscription's index is used.
-SELECT i.* FROM invoices i
+-- The same for one subscription, alone on its invoices or together with others: found by the indexes of both.
+SELECT i.* FROM (
+  SELECT a.invoice_id FROM invoices a
+  WHERE a.tenant_id = @tenant_id AND a.subscription_id = @subscription_id::uuid AND a.invoice_id < @before_id::uuid
+  UNION
+  SELECT r.invoice_id FROM invoice_ratings r
+  WHERE r.tenant_id = @tenant_id AND r.subscription_id = @subscription_id::uuid AND r.invoice_id < @before_id::uuid
+) AS k
+JOIN invoices i ON i.tenant_id = @tenant_id AND i.invoice_id = k.invoice_id
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
-WHERE i.tenant_id = @tenant_id AND i.subscription_id = @subscription_id::uuid AND i.invoice_id < @before_id::uuid
+WHERE true
   AND (sqlc.narg('customer_id')::uuid IS NULL OR i.customer_id = sqlc.narg('customer_id'))
   AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
 ORDER BY i.invoice_id DESC
@@ -32,7 +39,9 @@ SELECT i.* FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = @tenant_id AND i.number = @number::text AND i.invoice_id < @before_id::uuid
   AND (sqlc.narg('customer_id')::uuid IS NULL OR i.customer_id = sqlc.narg('customer_id'))
-  AND (sqlc.narg('subscription_id')::uuid IS NULL OR i.subscription_id = sqlc.narg('subscription_id'))
+  AND (sqlc.narg('subscription_id')::uuid IS NULL OR i.subscription_id = sqlc.narg('subscription_id') OR EXISTS (
+    SELECT 1 FROM invoice_ratings r
+    WHERE r.tenant_id = i.tenant_id AND r.subscription_id = sqlc.narg('subscription_id') AND r.invoice_id = i.invoice_id))
   AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
 LIMIT @page::int;
 

@@ -1,12 +1,13 @@
 -- name: ClaimPeriods :many
--- Claims periods for new invoices and answers which are ours: a period is invoiced once.
+-- Claims periods, openings and changes for new invoices and answers which are ours: each is invoiced once.
 INSERT INTO invoice_claims (tenant_id, subscription_id, period_start, purpose, invoice_id)
-SELECT c.tenant_id, c.subscription_id, c.period_start, @purpose, c.invoice_id
-FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::timestamptz[], @invoice_ids::uuid[])
-  AS c(tenant_id, subscription_id, period_start, invoice_id)
-ORDER BY c.tenant_id, c.subscription_id, c.period_start
+SELECT c.tenant_id, c.subscription_id, c.period_start, c.purpose, c.invoice_id
+FROM unnest(
+  @tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::timestamptz[], @purposes::text[], @invoice_ids::uuid[]
+) AS c(tenant_id, subscription_id, period_start, purpose, invoice_id)
+ORDER BY c.tenant_id, c.subscription_id, c.period_start, c.purpose
 ON CONFLICT (tenant_id, subscription_id, period_start, purpose) DO NOTHING
-RETURNING invoice_id;
+RETURNING subscription_id, period_start, purpose, invoice_id;
 
 -- name: TakeNumbers :many
 -- Takes a run of numbers from each series and answers the last of each; the rows stay locked until commit.
@@ -31,31 +32,34 @@ WITH stated AS (
   INSERT INTO invoices (
     tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count,
     subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version,
-    journal_id, created_at)
+    journal_id, purpose, group_id, subscriptions, created_at)
   SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end,
     i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer,
-    i.rating_id, i.epoch, i.engine_version, i.journal_id, @created_at
+    i.rating_id, i.epoch, i.engine_version, i.journal_id, i.purpose, i.group_id, i.subscriptions, @created_at
   FROM unnest(
     @tenant_ids::uuid[], @invoice_ids::uuid[], @series::text[], @numbers::text[], @customer_ids::uuid[],
     @subscription_ids::uuid[], @period_starts::timestamptz[], @period_ends::timestamptz[], @currencies::text[],
     @line_counts::int[], @subtotals_minor::bigint[], @taxes_minor::bigint[], @totals_minor::bigint[],
     @issued_ats::timestamptz[], @due_ats::timestamptz[], @sellers::json[], @customers::json[], @rating_ids::uuid[],
-    @epochs::bigint[], @engine_versions::text[], @journal_ids::uuid[]
+    @epochs::bigint[], @engine_versions::text[], @journal_ids::uuid[], @invoice_purposes::text[], @group_ids::uuid[],
+    @subscriptions::json[]
   ) AS i(
     tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count,
-    subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id)
+    subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id,
+    purpose, group_id, subscriptions)
   ORDER BY i.tenant_id, i.number
 )
 INSERT INTO invoice_lines (
   tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id,
-  meter_code, derivation)
+  meter_code, derivation, subscription_id, discount_minor)
 SELECT l.tenant_id, l.invoice_id, l.line_no, l.kind, l.description, l.quantity, l.unit, l.amount_minor, l.period_start,
-  l.period_end, l.price_id, l.meter_code, l.derivation
+  l.period_end, l.price_id, l.meter_code, l.derivation, l.subscription_id, l.discount_minor
 FROM unnest(
   @line_tenant_ids::uuid[], @line_invoice_ids::uuid[], @line_nos::int[], @kinds::text[], @line_descriptions::text[],
   @quantities::numeric[], @units::text[], @amounts_minor::bigint[], @line_period_starts::timestamptz[],
-  @line_period_ends::timestamptz[], @price_ids::uuid[], @meter_codes::text[], @derivations::json[]
+  @line_period_ends::timestamptz[], @price_ids::uuid[], @meter_codes::text[], @derivations::json[],
+  @line_subscription_ids::uuid[], @discounts_minor::bigint[]
 ) AS l(
   tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id,
-  meter_code, derivation)
+  meter_code, derivation, subscription_id, discount_minor)
 ORDER BY l.tenant_id, l.invoice_id, l.line_no;

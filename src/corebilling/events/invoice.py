@@ -10,8 +10,7 @@ class InvoiceGenerated(msgspec.Struct, frozen=True):
     """An invoice was finalised and posted.
 
     `purpose` is `period`, `opening`, `change` or `one_off`. `subscription_id` is absent on one-off invoices and on those of
-    several subscriptions, which `subscription_ids` names; the period is absent on one-off invoices. `credited_minor` of
-    the total was settled by credit notes at once.
+    several subscriptions, which `subscription_ids` names; the period is absent on one-off invoices.
     """
 
     invoice_id: UUID
@@ -29,7 +28,6 @@ class InvoiceGenerated(msgspec.Struct, frozen=True):
     journal_id: UUID | None
     purpose: str = "period"
     subscription_ids: tuple[UUID, ...] = ()
-    credited_minor: int = 0
 
 
 class InvoiceStatusChanged(msgspec.Struct, frozen=True):

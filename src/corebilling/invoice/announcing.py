@@ -7,7 +7,7 @@ from uuid import UUID
 
 from corebilling.events.envelope import Envelope, NewEvent
 from corebilling.events.invoice import InvoiceGenerated, InvoicePaid, InvoiceStatusChanged, InvoiceVoided
-from corebilling.invoice.domain.document import Document
+from corebilling.invoice.domain.document import Document, Source
 from corebilling.invoice.domain.issue import Issue
 
 
@@ -35,16 +35,31 @@ def issued(
         issued_at=issue.issued_at,
         due_at=issue.due_at,
         journal_id=journals.get(document.invoice_id),
+        purpose=source.purpose if source else "one_off",
+        subscription_ids=_subscriptions(source),
     )
     events = [
         NewEvent(document.tenant_id, document.invoice_id, seq, generated, issue.issued_at, cause),
         moved(document.tenant_id, document.invoice_id, number, "draft", issue.status, seq, issue.issued_at, cause),
     ]
     if issue.status == "paid":
-        events.append(
-            paid(document.tenant_id, document.invoice_id, number, document.currency, 0, seq, issue.issued_at, cause)
+        nothing_due = InvoicePaid(
+            document.invoice_id,
+            number,
+            document.currency,
+            0,
+            issue.issued_at,
+            generated.subscription_id,
+            generated.purpose,
         )
+        events.append(paid(document.tenant_id, document.invoice_id, nothing_due, seq, cause))
     return events
+
+
+def _subscriptions(source: Source | None) -> tuple[UUID, ...]:
+    if source is None:
+        return ()
+    return (source.subscription_id,) if source.subscription_id else tuple(source.names or ())
 
 
 def moved(
@@ -62,21 +77,21 @@ def moved(
 
 
 def paid(
+    tenant_id: UUID, invoice_id: UUID, payload: InvoicePaid, seq: int, cause: Envelope[Any] | None = None
+) -> NewEvent:
+    """Nothing is left to pay."""
+    return NewEvent(tenant_id, invoice_id, seq, payload, payload.paid_at, cause)
+
+
+def voided(
     tenant_id: UUID,
     invoice_id: UUID,
     number: str,
-    currency: str,
-    total_minor: int,
+    reason: str,
+    journal_id: UUID,
     seq: int,
     at: datetime,
     cause: Envelope[Any] | None = None,
 ) -> NewEvent:
-    """Nothing is left to pay."""
-    return NewEvent(tenant_id, invoice_id, seq, InvoicePaid(invoice_id, number, currency, total_minor, at), at, cause)
-
-
-def voided(
-    tenant_id: UUID, invoice_id: UUID, number: str, reason: str, journal_id: UUID, seq: int, at: datetime
-) -> NewEvent:
     """The invoice was voided and its journal reversed."""
-    return NewEvent(tenant_id, invoice_id, seq, InvoiceVoided(invoice_id, number, reason, journal_id, at), at)
+    return NewEvent(tenant_id, invoice_id, seq, InvoiceVoided(invoice_id, number, reason, journal_id, at), at, cause)

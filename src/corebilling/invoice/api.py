@@ -1,9 +1,17 @@
-"""Routes of invoices."""
+"""Routes of invoices and credit notes."""
 
 from uuid import UUID
 
 from corebilling.invoice.domain.states import Status
-from corebilling.invoice.schemas import Explanation, InvoiceCreate, InvoiceDetailOut, InvoiceOut, VoidRequest
+from corebilling.invoice.schemas import (
+    CreditNoteDetailOut,
+    CreditNoteOut,
+    Explanation,
+    InvoiceCreate,
+    InvoiceDetailOut,
+    InvoiceOut,
+    VoidRequest,
+)
 from corebilling.invoice.service import InvoiceFilter, InvoiceService
 from corebilling.platform.http import (
     DEFAULT_LIMIT,
@@ -106,6 +114,33 @@ async def void_invoice(
     return await edge.command(lambda tx: invoice_service.void(tx, edge.tenant_id, invoice_id, data.reason), status=200)
 
 
+@get("/v1/credit-notes", scope=READ, summary="List credit notes")
+async def list_credit_notes(
+    edge: NamedDependency[Edge],
+    invoice_service: NamedDependency[InvoiceService],
+    customer_id: UUID | None = None,
+    invoice_id: UUID | None = None,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[CreditNoteOut]:
+    """Newest first, without lines; `invoice_id` is the invoice that they correct."""
+    after = after_id(cursor)
+    rows = await edge.query(
+        lambda tx: invoice_service.find_credit_notes(
+            tx, edge.tenant_id, customer_id=customer_id, invoice_id=invoice_id, after=after, limit=limit + 1
+        )
+    )
+    return page(rows, limit, key=lambda row: row.id)
+
+
+@get("/v1/credit-notes/{credit_note_id:uuid}", scope=READ, summary="Show a credit note")
+async def show_credit_note(
+    credit_note_id: UUID, edge: NamedDependency[Edge], invoice_service: NamedDependency[InvoiceService]
+) -> CreditNoteDetailOut:
+    """A credit note with its lines and the invoices that it settled."""
+    return await edge.query(lambda tx: invoice_service.get_credit_note(tx, edge.tenant_id, credit_note_id))
+
+
 def ascii_name(name: str) -> str:
     """A file name that every header and file system takes."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
@@ -120,4 +155,6 @@ ROUTES = (
     finalize_invoice,
     delete_invoice,
     void_invoice,
+    list_credit_notes,
+    show_credit_note,
 )

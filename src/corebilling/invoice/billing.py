@@ -1,67 +1,131 @@
-"""Invoicing closed periods, as many as there are in a batch of events, in a handful of statements."""
+"""Invoicing ratings, as many as there are in a batch of events, in a handful of statements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
+
+import msgspec
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
-from corebilling.invoice.domain.document import of_rating
+from corebilling.invoice import grouping
+from corebilling.invoice.crediting import Correction, Crediting
+from corebilling.invoice.domain.document import CREDITED, of_ratings
 from corebilling.invoice.domain.issue import issue
+from corebilling.invoice.grouping import Bill
 from corebilling.invoice.issuing import Final, issue_new
-from corebilling.invoice.ports import Charges, Customers, Ledger, Tenants
+from corebilling.invoice.ports import Charges, Customers, Ledger, Subscriptions, Tenants
 from corebilling.invoice.queries import issue as queries
+from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.errors import NotFound
 from corebilling.kernel.ids import new_id
+from corebilling.kernel.party import CustomerProfile, TenantProfile
 from corebilling.platform.db import Tx
 
-PURPOSE = "period"
-
 Rated = Envelope[RatingCompleted]
+Found = Mapping[tuple[UUID, UUID], tuple[BilledCharge, ...]]
 
 
-class PeriodBilling:
-    """Turns final ratings into final invoices; a period that has its invoice is left alone."""
+class RatingBilling:
+    """Turns final ratings into final invoices; what has its invoice is left alone."""
 
-    def __init__(self, *, charges: Charges, tenants: Tenants, customers: Customers, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        *,
+        charges: Charges,
+        tenants: Tenants,
+        customers: Customers,
+        subscriptions: Subscriptions,
+        ledger: Ledger,
+    ) -> None:
         self._charges = charges
         self._tenants = tenants
         self._customers = customers
+        self._subscriptions = subscriptions
         self._ledger = ledger
+        self._crediting = Crediting(ledger=ledger)
 
     async def bill(self, tx: Tx, events: Sequence[Rated], written_at: datetime) -> None:
-        """Invoice the periods of these ratings that have no invoice yet. Raises `NotFound` for an unknown customer."""
-        ordered = sorted(events, key=lambda e: (e.tenant_id, e.payload.closed_at, e.payload.subscription_id))
-        invoice_ids = [new_id() for _ in ordered]
-        claimed = set(
-            await queries.claim_periods(
-                tx.conn,
-                purpose=PURPOSE,
-                tenant_ids=[event.tenant_id for event in ordered],
-                subscription_ids=[event.payload.subscription_id for event in ordered],
-                period_starts=[event.payload.period_start for event in ordered],
-                invoice_ids=invoice_ids,
-            )
-        )
-        ours = [(event, i) for event, i in zip(ordered, invoice_ids, strict=True) if i in claimed]
+        """Invoice these ratings, those of a group when the last of it is there. Raises `NotFound` for an unknown customer."""
+        bills = [Bill(new_id(), (event.payload,), event) for event in events if event.payload.group_size < 2]
+        if len(bills) < len(events):
+            bills += await grouping.complete(tx, [event for event in events if event.payload.group_size > 1])
+        ours = await _claim(tx, sorted(bills, key=_order))
         if not ours:
             return
-        buyers = {(event.tenant_id, event.payload.customer_id) for event, _ in ours}
-        charges = await self._charges.charges(tx, [(event.tenant_id, event.payload.rating_id) for event, _ in ours])
-        tenants = await self._tenants.profiles(tx, {event.tenant_id for event, _ in ours})
+        buyers = {(bill.tenant_id, bill.ratings[0].customer_id) for bill in ours}
+        charges = await self._charges.charges(tx, [(b.tenant_id, r.rating_id) for b in ours for r in b.ratings])
+        tenants = await self._tenants.profiles(tx, {bill.tenant_id for bill in ours})
         customers = await self._customers.profiles(tx, sorted(buyers))
-        finals = []
-        for event, invoice_id in ours:
-            rating, tenant = event.payload, tenants.get(event.tenant_id)
-            customer = customers.get((event.tenant_id, rating.customer_id))
-            if tenant is None or customer is None:
-                raise NotFound(
-                    f"customer {rating.customer_id} of rating {rating.rating_id} does not exist; restore it and requeue",
-                    code="customer_not_found",
-                )
-            lines = charges.get((event.tenant_id, rating.rating_id), ())
-            document = of_rating(invoice_id, rating, lines, tenant, customer)
-            terms = issue(
-                tenant.invoice_prefix, tenant.time_zone, tenant.net_days, rating.closed_at, document.total_minor
-            )
-            finals.append(Final(document, terms, event))
+        groups = [bill for bill in ours if len(bill.ratings) > 1]
+        names = await grouping.names(tx, self._subscriptions, groups) if groups else {}
+        finals = [_final(bill, charges, tenants, customers, names) for bill in ours]
         await issue_new(tx, self._ledger, finals, written_at)
+        if groups:
+            await grouping.note_invoices(tx, groups)
+        corrections = [
+            Correction(final.document, rating, given_back, tenants[bill.tenant_id].time_zone, bill.cause)
+            for bill, final in zip(ours, finals, strict=True)
+            for rating in bill.ratings
+            if (given_back := _credits(charges.get((bill.tenant_id, rating.rating_id), ())))
+        ]
+        if corrections:
+            await self._crediting.credit(tx, corrections, written_at)
+
+
+def _order(bill: Bill) -> tuple[UUID, datetime, UUID]:
+    first = bill.ratings[0]
+    return bill.tenant_id, first.closed_at, first.subscription_id
+
+
+async def _claim(tx: Tx, bills: Sequence[Bill]) -> list[Bill]:
+    """Those of the bills, and of their ratings, that nothing has been invoiced for yet."""
+    wanted = [(bill, rating, grouping.claim_of(rating)) for bill in bills for rating in bill.ratings]
+    rows = await queries.claim_periods(
+        tx.conn,
+        tenant_ids=[bill.tenant_id for bill, _, _ in wanted],
+        subscription_ids=[rating.subscription_id for _, rating, _ in wanted],
+        period_starts=[rating.period_start for _, rating, _ in wanted],
+        purposes=[purpose for _, _, purpose in wanted],
+        invoice_ids=[bill.invoice_id for bill, _, _ in wanted],
+    )
+    claimed = {(row.invoice_id, row.subscription_id, row.purpose) for row in rows}
+    ours = []
+    for bill in bills:
+        ratings = tuple(
+            r for r in bill.ratings if (bill.invoice_id, r.subscription_id, grouping.claim_of(r)) in claimed
+        )
+        if ratings:
+            ours.append(bill if len(ratings) == len(bill.ratings) else msgspec.structs.replace(bill, ratings=ratings))
+    return ours
+
+
+def _final(
+    bill: Bill,
+    charges: Found,
+    tenants: Mapping[UUID, TenantProfile],
+    customers: Mapping[tuple[UUID, UUID], CustomerProfile],
+    names: Mapping[tuple[UUID, UUID], str],
+) -> Final:
+    first, tenant = bill.ratings[0], tenants.get(bill.tenant_id)
+    customer = customers.get((bill.tenant_id, first.customer_id))
+    if tenant is None or customer is None:
+        raise NotFound(
+            f"customer {first.customer_id} of rating {first.rating_id} does not exist; restore it and requeue",
+            code="customer_not_found",
+        )
+    document = of_ratings(
+        bill.invoice_id,
+        bill.ratings,
+        [charges.get((bill.tenant_id, rating.rating_id), ()) for rating in bill.ratings],
+        tenant,
+        customer,
+        {r.subscription_id: names[bill.tenant_id, r.subscription_id] for r in bill.ratings if len(bill.ratings) > 1},
+    )
+    issued_at = max(rating.closed_at for rating in bill.ratings)
+    terms = issue(tenant.invoice_prefix, tenant.time_zone, tenant.net_days, issued_at, document.total_minor)
+    return Final(document, terms, bill.cause)
+
+
+def _credits(charges: Sequence[BilledCharge]) -> tuple[BilledCharge, ...]:
+    return tuple(charge for charge in charges if charge.kind == CREDITED)

@@ -69,6 +69,7 @@ class Drafting:
             invoice_ids=[invoice_id],
             statuses=[terms.status],
             paids_minor=[0],
+            credits_minor=[0],
             seqs=[state.seq + 1],
             changed_ats=[now],
         )
@@ -86,7 +87,7 @@ class Drafting:
         )
         events: list[NewEvent] = announcing.issued(document, terms, number, journals, state.seq + 1, None)
         await emit(tx, events)
-        GENERATED.inc()
+        tx.once_committed(GENERATED.inc)
 
     async def delete(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> None:
         """Delete a draft. Raises `NotFound`, or `Conflict` for a final invoice."""

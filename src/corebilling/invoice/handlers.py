@@ -4,14 +4,26 @@ from collections.abc import Sequence
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
+from corebilling.events.subscription import SubscriptionStatusChanged
 from corebilling.invoice.service import InvoiceService
 from corebilling.platform.bus.handlers import HandlerTable
 from corebilling.platform.db import Tx
 
 
 async def on_rating_completed(service: InvoiceService, tx: Tx, events: Sequence[Envelope[RatingCompleted]]) -> None:
-    """A period's charges are final: invoice it."""
+    """Charges are final: invoice them."""
     await service.bill(tx, events)
 
 
-HANDLERS: HandlerTable[InvoiceService] = {RatingCompleted: on_rating_completed}
+async def on_subscription_status_changed(
+    service: InvoiceService, tx: Tx, events: Sequence[Envelope[SubscriptionStatusChanged]]
+) -> None:
+    """Who never paid owes nothing: the opening invoice of a subscription that expired is voided."""
+    if expired := [event for event in events if event.payload.after == "expired"]:
+        await service.void_openings(tx, expired)
+
+
+HANDLERS: HandlerTable[InvoiceService] = {
+    RatingCompleted: on_rating_completed,
+    SubscriptionStatusChanged: on_subscription_status_changed,
+}

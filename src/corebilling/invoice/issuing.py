@@ -40,7 +40,7 @@ async def issue_new(tx: Tx, ledger: Ledger, finals: Sequence[Final], written_at:
     for final, number in zip(finals, given, strict=True):
         events += announcing.issued(final.document, final.issue, number, journals, 1, final.cause)
     await emit(tx, events)
-    GENERATED.inc(len(finals))
+    tx.once_committed(lambda: GENERATED.inc(len(finals)))
 
 
 async def post(tx: Tx, ledger: Ledger, finals: Sequence[Final]) -> Mapping[UUID, UUID]:
@@ -63,7 +63,11 @@ async def post(tx: Tx, ledger: Ledger, finals: Sequence[Final]) -> Mapping[UUID,
 
 async def take_numbers(tx: Tx, finals: Sequence[Final]) -> list[str]:
     """A number for each, in their order, without gaps."""
-    series: list[Series] = [(final.document.tenant_id, final.issue.series) for final in finals]
+    return await numbered(tx, [(final.document.tenant_id, final.issue.series) for final in finals])
+
+
+async def numbered(tx: Tx, series: Sequence[Series]) -> list[str]:
+    """The next number of each series, in their order; its row stays locked until commit."""
     counts = wanted(series)
     rows = await queries.take_numbers(
         tx.conn,
@@ -122,6 +126,9 @@ async def _write_rows(
         epochs=[source.epoch if source else None for source in sources],
         engine_versions=[source.engine_version if source else None for source in sources],
         journal_ids=[journals.get(document.invoice_id) for document in documents],
+        invoice_purposes=[source.purpose if source else "one_off" for source in sources],
+        group_ids=[source.group_id if source else None for source in sources],
+        subscriptions=[_json(source.names) if source and source.names else None for source in sources],
         line_tenant_ids=[document.tenant_id for document, _, _ in lines],
         line_invoice_ids=[document.invoice_id for document, _, _ in lines],
         line_nos=[no for _, no, _ in lines],
@@ -135,4 +142,6 @@ async def _write_rows(
         price_ids=[line.price_id for _, _, line in lines],
         meter_codes=[line.meter_code for _, _, line in lines],
         derivations=[_json(line.derivation) for _, _, line in lines],
+        line_subscription_ids=[line.subscription_id for _, _, line in lines],
+        discounts_minor=[line.discount_minor for _, _, line in lines],
     )

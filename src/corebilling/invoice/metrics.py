@@ -2,4 +2,4 @@
 
 from prometheus_client import Counter
 
-GENERATED = Counter("corebilling_invoice_generated", "Invoices made final")
+GENERATED = Counter("corebilling_invoice_generated", "Invoices made final, counted once that is committed")

@@ -8,7 +8,7 @@ from uuid import UUID
 from corebilling.events.envelope import Envelope
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.journal import JournalDraft
-from corebilling.kernel.party import CustomerProfile, TenantProfile
+from corebilling.kernel.party import Attribution, CustomerProfile, TenantProfile
 from corebilling.platform.db import Tx
 
 
@@ -39,6 +39,16 @@ class Customers(Protocol):
 
     async def by_ref(self, tx: Tx, tenant_id: UUID, ref: str) -> CustomerProfile:
         """The customer of that id or external id. Raises `NotFound`."""
+        ...
+
+
+class Subscriptions(Protocol):
+    """Subscription: how subscriptions are called."""
+
+    async def attributions(
+        self, tx: Tx, tenant_id: UUID, subscription_refs: Sequence[str], customer_refs: Sequence[str]
+    ) -> list[Attribution]:
+        """Every subscription that goes by one of these ids or external ids, with all its names."""
         ...
 
 

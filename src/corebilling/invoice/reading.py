@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode
+from uuid import UUID
 
 import msgspec
 
-from corebilling.invoice.domain.document import Buyer, LineKind, Seller
+from corebilling.invoice.domain.document import Buyer, LineKind, Seller, purpose_of
 from corebilling.invoice.domain.explain import addition, calculation, rounding
 from corebilling.invoice.domain.states import Status
-from corebilling.invoice.queries.models import Invoice, InvoiceLine, InvoiceState
+from corebilling.invoice.queries.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceState
 from corebilling.invoice.schemas import (
     Explanation,
     InvoiceDetailOut,
@@ -22,6 +23,7 @@ from corebilling.kernel.decimals import plain
 
 _derivation = msgspec.json.Decoder(Derivation)
 _buyer = msgspec.json.Decoder(Buyer)
+_names = msgspec.json.Decoder(dict[UUID, str])
 _seller = msgspec.json.Decoder(Seller)
 
 
@@ -31,6 +33,7 @@ def summary(invoice: Invoice, state: InvoiceState) -> InvoiceOut:
         id=invoice.invoice_id,
         number=invoice.number,
         status=msgspec.convert(state.status, Status),
+        purpose=purpose_of(invoice.purpose, invoice.subscription_id),
         customer_id=invoice.customer_id,
         subscription_id=invoice.subscription_id,
         period_start=invoice.period_start,
@@ -40,7 +43,8 @@ def summary(invoice: Invoice, state: InvoiceState) -> InvoiceOut:
         tax_minor=invoice.tax_minor,
         total_minor=invoice.total_minor,
         paid_minor=state.paid_minor,
-        due_minor=invoice.total_minor - state.paid_minor if state.status == "open" else 0,
+        credited_minor=state.credited_minor,
+        due_minor=(invoice.total_minor - state.paid_minor - state.credited_minor if state.status == "open" else 0),
         issued_at=invoice.issued_at,
         due_at=invoice.due_at,
         paid_at=state.paid_at,
@@ -71,28 +75,35 @@ def detail(invoice: Invoice, state: InvoiceState, lines: list[InvoiceLine]) -> I
                 period_end=line.period_end,
                 price_id=line.price_id,
                 meter=line.meter_code,
+                subscription_id=line.subscription_id or invoice.subscription_id,
+                discount_minor=line.discount_minor,
             )
             for line in lines
         ],
     )
 
 
-def buyer(invoice: Invoice) -> Buyer:
-    """Who buys, as it stood when the invoice was issued."""
+def buyer(invoice: Invoice | CreditNote) -> Buyer:
+    """Who buys, as it stood when the document was issued."""
     return _buyer.decode(invoice.customer)
 
 
-def seller(invoice: Invoice) -> Seller:
-    """Who sells, as it stood when the invoice was issued."""
+def seller(invoice: Invoice | CreditNote) -> Seller:
+    """Who sells, as it stood when the document was issued."""
     return _seller.decode(invoice.seller)
 
 
-def derivation(line: InvoiceLine) -> Derivation:
+def names(invoice: Invoice) -> dict[UUID, str]:
+    """What the subscriptions of an invoice of several are called; none on others."""
+    return {} if invoice.subscriptions is None else _names.decode(invoice.subscriptions)
+
+
+def derivation(line: InvoiceLine | CreditNoteLine) -> Derivation:
     """How the line was computed."""
     return _derivation.decode(line.derivation)
 
 
-def explanation(invoice: Invoice, lines: list[InvoiceLine]) -> Explanation:
+def explanation(invoice: Invoice, lines: list[InvoiceLine], ratings: list[UUID]) -> Explanation:
     """The tree from the total down to the usage."""
     return Explanation(
         id=invoice.invoice_id,
@@ -106,6 +117,7 @@ def explanation(invoice: Invoice, lines: list[InvoiceLine]) -> Explanation:
         engine_version=invoice.engine_version,
         calculation=addition([line.amount_minor for line in lines], invoice.total_minor, invoice.currency),
         lines=[_explained(invoice, line) for line in lines],
+        ratings=ratings,
     )
 
 
@@ -127,6 +139,9 @@ def _explained(invoice: Invoice, line: InvoiceLine) -> LineExplanation:
         epoch=how.epoch,
         engine_version=how.engine_version,
         usage_events=_usage_path(invoice, line),
+        subscription_id=line.subscription_id or invoice.subscription_id,
+        discount_minor=line.discount_minor,
+        note=how.note,
     )
 
 
@@ -135,7 +150,7 @@ def _usage_path(invoice: Invoice, line: InvoiceLine) -> str | None:
         return None
     query = urlencode(
         {
-            "subscription_id": str(invoice.subscription_id),
+            "subscription_id": str(line.subscription_id or invoice.subscription_id),
             "meter": line.meter_code,
             "from": _instant(line.period_start),
             "to": _instant(line.period_end),

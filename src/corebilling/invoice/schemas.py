@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from corebilling.invoice.domain.document import LineKind
+from corebilling.invoice.domain.document import LineKind, Purpose
 from corebilling.invoice.domain.states import Status
 from corebilling.kernel.decimals import DecimalText
 
@@ -40,11 +40,16 @@ class VoidRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InvoiceOut(msgspec.Struct, frozen=True):
-    """An invoice without its lines. `number`, `issued_at`, `due_at` and `journal_id` are absent on a draft."""
+    """An invoice without its lines. `number`, `issued_at`, `due_at` and `journal_id` are absent on a draft.
+
+    `subscription_id` is absent on one-off invoices and on those of several subscriptions, whose lines name them.
+    `credited_minor` is what credit notes settled; `due_minor` is what is left to pay.
+    """
 
     id: UUID
     number: str | None
     status: Status
+    purpose: Purpose
     customer_id: UUID
     subscription_id: UUID | None
     period_start: datetime | None
@@ -54,6 +59,7 @@ class InvoiceOut(msgspec.Struct, frozen=True):
     tax_minor: int
     total_minor: int
     paid_minor: int
+    credited_minor: int
     due_minor: int
     issued_at: datetime | None
     due_at: datetime | None
@@ -65,7 +71,11 @@ class InvoiceOut(msgspec.Struct, frozen=True):
 
 
 class LineOut(msgspec.Struct, frozen=True):
-    """A line of an invoice; its period is that of the usage, which may be an earlier one."""
+    """A line of an invoice; its period is the time that it is for, which may be an earlier or a later one. Credits are negative.
+
+    `discount_minor` (0 or less) is the line's share of the discounts, which are lines of their own: it is not taken off
+    `amount_minor`.
+    """
 
     line_no: int
     kind: LineKind
@@ -77,6 +87,8 @@ class LineOut(msgspec.Struct, frozen=True):
     period_end: datetime | None
     price_id: UUID | None
     meter: str | None
+    subscription_id: UUID | None
+    discount_minor: int
 
 
 class InvoiceDetailOut(InvoiceOut, frozen=True):
@@ -102,7 +114,8 @@ class StepOut(msgspec.Struct, frozen=True):
 class LineExplanation(msgspec.Struct, frozen=True):
     """How a line came about: steps that add up to the exact amount, less what was billed before, rounded once.
 
-    `usage_events` is the path that lists the usage behind it; `epoch` is the watermark up to which usage counts.
+    `note` says in words what steps can't, such as both figures of an adjustment. `usage_events` is the path that lists the
+    usage behind it; `epoch` is the watermark up to which usage counts.
     """
 
     line_no: int
@@ -120,10 +133,16 @@ class LineExplanation(msgspec.Struct, frozen=True):
     epoch: int
     engine_version: str
     usage_events: str | None
+    subscription_id: UUID | None
+    discount_minor: int
+    note: str | None
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """The tree from an invoice's total down to the usage: total = subtotal + tax, subtotal = sum of the lines."""
+    """The tree from an invoice's total down to the usage: total = subtotal + tax, subtotal = sum of the lines.
+
+    `ratings` are those that it came from: one, or one for each of several subscriptions.
+    """
 
     id: UUID
     number: str | None
@@ -136,3 +155,60 @@ class Explanation(msgspec.Struct, frozen=True):
     engine_version: str | None
     calculation: str
     lines: list[LineExplanation]
+    ratings: list[UUID]
+
+
+class CreditNoteOut(msgspec.Struct, frozen=True):
+    """A credit note without its lines. It corrects what `invoice_id` billed (absent if that was voided).
+
+    `applied_minor` of its total settled invoices; `unapplied_minor` found none to settle: the customer's receivables hold it.
+    """
+
+    id: UUID
+    number: str
+    customer_id: UUID
+    subscription_id: UUID
+    invoice_id: UUID | None
+    rating_id: UUID
+    currency: str
+    total_minor: int
+    applied_minor: int
+    unapplied_minor: int
+    issued_at: datetime
+    journal_id: UUID
+    created_at: datetime
+
+
+class CreditLineOut(msgspec.Struct, frozen=True):
+    """What was billed for a period, what it should have been, and the difference, which is given back."""
+
+    line_no: int
+    description: str
+    quantity: DecimalText
+    unit: str | None
+    billed_minor: int
+    corrected_minor: int
+    amount_minor: int
+    period_start: datetime
+    period_end: datetime
+    price_id: UUID | None
+    meter: str | None
+    note: str | None
+
+
+class AppliedOut(msgspec.Struct, frozen=True):
+    """A part of an invoice that the credit note settled."""
+
+    invoice_id: UUID
+    amount_minor: int
+    applied_at: datetime
+
+
+class CreditNoteDetailOut(CreditNoteOut, frozen=True):
+    """A credit note with its lines, what it settled, and the parties as they stood when it was issued."""
+
+    seller_name: str
+    customer_name: str
+    customer_external_id: str
+    lines: list[CreditLineOut]
+    applications: list[AppliedOut]

@@ -8,22 +8,29 @@ import msgspec
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
-from corebilling.invoice import announcing, reading, settling
-from corebilling.invoice.billing import PeriodBilling
-from corebilling.invoice.domain.issue import void_journal
-from corebilling.invoice.domain.states import Status, demand
+from corebilling.events.subscription import SubscriptionStatusChanged
+from corebilling.invoice import credit_notes, reading, settling
+from corebilling.invoice.billing import RatingBilling
+from corebilling.invoice.domain.states import Status
 from corebilling.invoice.drafting import Drafting, unknown
 from corebilling.invoice.pdf.render import Printable, render
-from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Tenants
+from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Subscriptions, Tenants
+from corebilling.invoice.queries import credits as applications
+from corebilling.invoice.queries import groups
 from corebilling.invoice.queries import invoices as reads
-from corebilling.invoice.queries import lifecycle as queries
 from corebilling.invoice.queries.models import Invoice, InvoiceState
-from corebilling.invoice.schemas import Explanation, InvoiceCreate, InvoiceDetailOut, InvoiceOut
+from corebilling.invoice.schemas import (
+    CreditNoteDetailOut,
+    CreditNoteOut,
+    Explanation,
+    InvoiceCreate,
+    InvoiceDetailOut,
+    InvoiceOut,
+)
+from corebilling.invoice.voiding import Voiding
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.errors import Conflict
 from corebilling.kernel.journal import DocumentType, PostedDocument
 from corebilling.kernel.settlement import SettledInvoice, Settlement
-from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 
 _NEWEST = UUID(int=2**128 - 1)
@@ -39,20 +46,29 @@ class InvoiceFilter(msgspec.Struct, frozen=True):
 
 
 class InvoiceService:
-    """Bills closed periods, handles one-off invoices, takes settlements, and answers for what it holds."""
+    """Bills ratings, handles one-off invoices, takes settlements, and answers for what it holds."""
 
     def __init__(
-        self, *, clock: Clock, charges: Charges, tenants: Tenants, customers: Customers, clocks: Clocks, ledger: Ledger
+        self,
+        *,
+        clock: Clock,
+        charges: Charges,
+        tenants: Tenants,
+        customers: Customers,
+        subscriptions: Subscriptions,
+        clocks: Clocks,
+        ledger: Ledger,
     ) -> None:
         self._clock = clock
-        self._clocks = clocks
-        self._ledger = ledger
-        self._periods = PeriodBilling(charges=charges, tenants=tenants, customers=customers, ledger=ledger)
+        self._ratings = RatingBilling(
+            charges=charges, tenants=tenants, customers=customers, subscriptions=subscriptions, ledger=ledger
+        )
+        self._voiding = Voiding(clocks=clocks, ledger=ledger)
         self._drafting = Drafting(clock=clock, tenants=tenants, customers=customers, clocks=clocks, ledger=ledger)
 
     async def bill(self, tx: Tx, events: Sequence[Envelope[RatingCompleted]]) -> None:
-        """Issue the invoices of closed periods; a period that has its invoice is left alone."""
-        await self._periods.bill(tx, events, self._clock())
+        """Issue the invoices and credit notes of final ratings; one that has its invoice is left alone."""
+        await self._ratings.bill(tx, events, self._clock())
 
     async def create_draft(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> InvoiceDetailOut:
         """A one-off draft. Raises `NotFound` for the customer, `Invalid` for lines that can't be invoiced."""
@@ -69,47 +85,16 @@ class InvoiceService:
         await self._drafting.delete(tx, tenant_id, invoice_id)
 
     async def void(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, reason: str) -> InvoiceDetailOut:
-        """Reverse an open invoice nobody paid anything of, and let its period be invoiced again.
+        """Reverse an open invoice nobody paid anything of, and let what it billed be invoiced again.
 
-        Raises `NotFound`, or `Conflict` where it isn't open or money has arrived for it.
+        Raises `NotFound`, or `Conflict` where it isn't open or something of it is settled.
         """
-        key = (tenant_id, invoice_id)
-        state = (await settling.locked(tx, [key])).get(key)
-        if state is None:
-            raise unknown(invoice_id)
-        demand(invoice_id, state.status, "void")
-        if state.paid_minor or state.number is None:
-            raise Conflict(
-                f"{state.paid_minor} minor units were paid of invoice {state.number}; refund them first",
-                code="invoice_partly_paid",
-            )
-        now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
-        draft = void_journal(
-            tenant_id, invoice_id, state.customer_id, state.currency, state.total_minor, now, state.number
-        )
-        [journal_id] = await self._ledger.post(tx, [draft])
-        seq = state.seq + 1
-        await queries.void(
-            tx.conn,
-            tenant_id=tenant_id,
-            invoice_id=invoice_id,
-            seq=seq,
-            voided_at=now,
-            reason=reason,
-            journal_id=journal_id,
-        )
-        if state.subscription_id is not None and state.period_start is not None:
-            await queries.release_claim(
-                tx.conn,
-                tenant_id=tenant_id,
-                subscription_id=state.subscription_id,
-                period_start=state.period_start,
-                invoice_id=invoice_id,
-            )
-        moved = announcing.moved(tenant_id, invoice_id, state.number, "open", "void", seq, now)
-        voided = announcing.voided(tenant_id, invoice_id, state.number, reason, journal_id, seq, now)
-        await emit(tx, [moved, voided])
+        await self._voiding.void(tx, tenant_id, invoice_id, reason)
         return await self.get(tx, tenant_id, invoice_id)
+
+    async def void_openings(self, tx: Tx, expired: Sequence[Envelope[SubscriptionStatusChanged]]) -> None:
+        """Void what subscriptions that expired never paid of their opening invoices."""
+        await self._voiding.void_openings(tx, expired)
 
     async def settle(self, tx: Tx, settlements: Sequence[Settlement]) -> list[SettledInvoice]:
         """Take money for invoices, in the order given, and answer what each came to.
@@ -139,13 +124,22 @@ class InvoiceService:
         """How the total came about, down to the usage. Raises `NotFound`."""
         invoice, _ = await self._load(tx, tenant_id, invoice_id)
         lines = await reads.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
-        return reading.explanation(invoice, lines)
+        ratings = [] if invoice.rating_id is None else [invoice.rating_id]
+        if invoice.group_id is not None:
+            ratings = await groups.ratings_of_invoice(
+                tx.conn, tenant_id=tenant_id, group_id=invoice.group_id, invoice_id=invoice_id
+            )
+        return reading.explanation(invoice, lines, ratings)
 
     async def printable(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> Printable:
         """What the PDF shows; render it with `pdf` outside the transaction. Raises `NotFound`."""
         invoice, state = await self._load(tx, tenant_id, invoice_id)
         lines = await reads.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
-        return Printable.of(invoice, state, lines)
+        issued_at = invoice.issued_at
+        notes = issued_at and await applications.credits_at_issue(
+            tx.conn, tenant_id=tenant_id, invoice_id=invoice_id, issued_at=issued_at
+        )
+        return Printable.of(invoice, state, lines, [(row.number, row.amount_minor) for row in notes or ()])
 
     async def pdf(self, printable: Printable) -> bytes:
         """The invoice as a PDF, the same bytes each time; set in a thread, for it takes tens of milliseconds."""
@@ -154,7 +148,9 @@ class InvoiceService:
     async def documents(
         self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int
     ) -> Sequence[PostedDocument]:
-        """The ledger's proof: final invoices with an amount, or voided ones, across tenants, in the order of their keys."""
+        """The ledger's proof: final invoices with an amount, voided ones, or credit notes, across tenants, in the order of their keys."""
+        if document_type == "credit_note":
+            return await credit_notes.documents(tx, after, limit)
         if document_type == "invoice_void":
             voided = await reads.voided_in_order(
                 tx.conn, after_tenant_id=after[0], after_invoice_id=after[1], page=limit
@@ -167,6 +163,23 @@ class InvoiceService:
         return [
             PostedDocument(row.tenant_id, row.invoice_id, row.journal_id, row.currency, row.total_minor) for row in rows
         ]
+
+    async def find_credit_notes(
+        self,
+        tx: Tx,
+        tenant_id: UUID,
+        *,
+        customer_id: UUID | None,
+        invoice_id: UUID | None,
+        after: UUID | None,
+        limit: int,
+    ) -> list[CreditNoteOut]:
+        """Credit notes without their lines, newest first, after the id given."""
+        return await credit_notes.find(tx, tenant_id, customer_id, invoice_id, after or _NEWEST, limit)
+
+    async def get_credit_note(self, tx: Tx, tenant_id: UUID, credit_note_id: UUID) -> CreditNoteDetailOut:
+        """A credit note with its lines and what it settled. Raises `NotFound`."""
+        return await credit_notes.get(tx, tenant_id, credit_note_id)
 
     async def _load(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> tuple[Invoice, InvoiceState]:
         invoice = await reads.get_invoice(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)

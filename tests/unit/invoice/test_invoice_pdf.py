@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -19,29 +20,49 @@ def step(quantity: int, unit_amount: str, flat_amount: int = 0) -> DerivationSte
     return DerivationStep("tier", Decimal(quantity), Decimal(unit_amount), Decimal(flat_amount), amount)
 
 
+def line(no: int, kind: str, name: str, how: Derivation, amount_minor: int, **more: Any) -> InvoiceLine:
+    given: dict[str, Any] = {
+        "quantity": how.quantity, "unit": None, "period_start": START, "period_end": END, "price_id": ID,
+        "meter_code": None, "subscription_id": ID, "discount_minor": 0,
+    } | more  # fmt: skip
+    return InvoiceLine(
+        tenant_id=ID, invoice_id=ID, line_no=no, kind=kind, description=name, amount_minor=amount_minor,
+        derivation=msgspec.json.encode(how).decode(), **given,
+    )  # fmt: skip
+
+
+def invoice(lines: list[InvoiceLine], *, currency: str = "EUR", name: str = "Acme", **more: Any) -> Invoice:
+    total = sum(line.amount_minor for line in lines)
+    given: dict[str, Any] = {"subscription_id": ID, "rating_id": ID, "group_id": None, "subscriptions": None} | more
+    return Invoice(
+        tenant_id=ID, invoice_id=ID, series="INV-2026", number="INV-2026-000001", customer_id=ID,
+        period_start=START, period_end=END, currency=currency, line_count=1, subtotal_minor=total, tax_minor=0,
+        total_minor=total, issued_at=END, due_at=datetime(2026, 3, 3, tzinfo=UTC),
+        seller=msgspec.json.encode(Seller("Seller", "UTC")).decode(),
+        customer=msgspec.json.encode(Buyer("acme", name, None, "UTC")).decode(),
+        epoch=1, engine_version="1", journal_id=ID, created_at=END, purpose="period", **given,
+    )  # fmt: skip
+
+
+def state(total_minor: int, status: str = "open") -> InvoiceState:
+    return InvoiceState(
+        tenant_id=ID, invoice_id=ID, status=status, total_minor=total_minor, paid_minor=0, seq=1, changed_at=END,
+        paid_at=None, voided_at=None, void_reason="typo" if status == "void" else None, void_journal_id=None,
+        credited_minor=0,
+    )  # fmt: skip
+
+
+def derived(*steps: DerivationStep, billed: int = 0, note: str | None = None) -> Derivation:
+    amount = sum((one.amount for one in steps), Decimal(0))
+    quantity = sum((one.quantity for one in steps), Decimal(0))
+    return Derivation("graduated", quantity, steps, amount, 1, "1", billed, note=note)
+
+
 def printed(
     *steps: DerivationStep, currency: str = "EUR", status: str = "open", name: str = "Acme", billed: int = 0
 ) -> Printable:
-    amount = sum((one.amount for one in steps), Decimal(0))
-    how = Derivation("graduated", sum((one.quantity for one in steps), Decimal(0)), steps, amount, 1, "1", billed)
-    line = InvoiceLine(
-        tenant_id=ID, invoice_id=ID, line_no=1, kind="usage", description="Calls", quantity=how.quantity, unit="calls",
-        amount_minor=4750, period_start=START, period_end=END, price_id=ID, meter_code="calls",
-        derivation=msgspec.json.encode(how).decode(),
-    )  # fmt: skip
-    invoice = Invoice(
-        tenant_id=ID, invoice_id=ID, series="INV-2026", number="INV-2026-000001", customer_id=ID, subscription_id=ID,
-        period_start=START, period_end=END, currency=currency, line_count=1, subtotal_minor=4750, tax_minor=0,
-        total_minor=4750, issued_at=END, due_at=datetime(2026, 3, 3, tzinfo=UTC),
-        seller=msgspec.json.encode(Seller("Seller", "UTC")).decode(),
-        customer=msgspec.json.encode(Buyer("acme", name, None, "UTC")).decode(),
-        rating_id=ID, epoch=1, engine_version="1", journal_id=ID, created_at=END,
-    )  # fmt: skip
-    state = InvoiceState(
-        tenant_id=ID, invoice_id=ID, status=status, total_minor=4750, paid_minor=0, seq=1, changed_at=END, paid_at=None,
-        voided_at=None, void_reason="typo" if status == "void" else None, void_journal_id=None,
-    )  # fmt: skip
-    return Printable.of(invoice, state, [line])
+    calls = line(1, "usage", "Calls", derived(*steps, billed=billed), 4750, unit="calls", meter_code="calls")
+    return Printable.of(invoice([calls], currency=currency, name=name), state(4750, status), [calls])
 
 
 def test_one_unit_price_stands_on_the_line_and_tiers_below_it() -> None:
@@ -83,3 +104,46 @@ def test_figures_dates_and_spans_read_well() -> None:
         == "15 Dec 2025 \u2013 14 Jan 2026"
     )
     assert span(START, datetime(2026, 1, 2, tzinfo=UTC), "UTC") == "1 January 2026"
+
+
+def test_discounts_credits_and_corrections_read_as_what_they_are() -> None:
+    coupon = derived(DerivationStep("20 % off", Decimal(30), Decimal("-0.2"), Decimal(0), Decimal(-6)))
+    carried = derived(step(1, "0", -4))
+    corrected = derived(step(10, "1"), billed=1500, note="10.00 instead of 15.00 that were billed")
+    december = datetime(2025, 12, 1, tzinfo=UTC)
+    lines = [
+        line(1, "recurring", "Base fee", derived(step(1, "0", 30)), 3000, discount_minor=-600),
+        line(2, "adjustment", "Data", corrected, -500, unit="GB", period_start=december, period_end=START),
+        line(3, "discount", "Coupon LAUNCH", coupon, -600),
+        line(4, "carried", "Credit carried from an earlier invoice", carried, -400),
+    ]
+    fee, adjustment, discount, credit = Printable.of(invoice(lines), state(1500), lines).lines
+    assert (fee.unit_amount, fee.amount, fee.remarks) == ("30.00", "30.00", ["1 Jan \u2013 31 Jan 2026"])
+    assert adjustment.remarks == ["Usage of 1 Dec \u2013 31 Dec 2025", "10.00 instead of 15.00 that were billed"]
+    assert [(row.label, row.amount) for row in adjustment.steps] == [("tier", "10.00"), ("Billed before", "-15.00")]
+    assert (discount.quantity, discount.unit_amount, discount.amount) == ("", "", "-6.00")
+    assert (discount.remarks, discount.steps) == (["20 % off 30.00"], [])
+    assert (credit.quantity, credit.amount, credit.remarks, credit.steps) == ("", "-4.00", [], [])
+
+
+def test_each_of_several_subscriptions_has_its_heading() -> None:
+    ids = {UUID(int=n): f"line-{n}" for n in (1, 2)}
+    lines = [
+        line(no, "recurring", "Base fee", derived(step(1, "0", 10)), 1000, subscription_id=subscription)
+        for no, subscription in enumerate([UUID(int=1), UUID(int=1), UUID(int=2)], 1)
+    ]
+    names = msgspec.json.encode({str(key): name for key, name in ids.items()}).decode()
+    several = invoice(lines, subscription_id=None, rating_id=None, group_id=ID, subscriptions=names)
+    shown = Printable.of(several, state(3000), lines)
+    assert [line.heading for line in shown.lines] == ["line-1", None, "line-2"]
+    assert render(shown).startswith(b"%PDF-")
+
+
+def test_credit_notes_that_settled_a_part_leave_what_is_due() -> None:
+    fee = line(1, "recurring", "Base fee", derived(step(1, "0", 30)), 3000)
+    shown = Printable.of(invoice([fee]), state(3000), [fee], [("CN-2026-000001", 500)])
+    assert shown.total == "30.00"
+    assert shown.credits == [("Credit note CN-2026-000001", "-5.00"), ("Amount due", "25.00 EUR")]
+    assert render(shown).startswith(b"%PDF-")
+    settled = Printable.of(invoice([fee]), state(3000), [fee], [("CN-2026-000001", 3000)])
+    assert settled.note is None, "nobody is asked to pay"

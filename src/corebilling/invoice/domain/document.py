@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,13 @@ from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
 from corebilling.kernel.party import CustomerProfile, TenantProfile
 
 LineKind = ChargeKind
-"""A line is of the kind of its charge; `one_off` also where a caller wrote it."""
+"""A line is of the kind of its charge; `one_off` also where a caller wrote it. None is of kind `credit_note`."""
+
+Purpose = Literal["period", "opening", "change", "one_off"]
+"""What an invoice is for: a closed period, what was due when a subscription began, what a change made due, or none of these."""
+
+CREDITED = "credit_note"
+"""The kind of charges that go on a credit note instead of the invoice."""
 
 ONE_OFF_VERSION = "one-off-1"
 """The engine version of lines that a caller wrote: quantity x unit amount, rounded once."""
@@ -37,7 +44,10 @@ class Buyer(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line. `amount_minor` was rounded once, from the derivation's exact amount."""
+    """One line. `amount_minor` was rounded once, from the derivation's exact amount; a credit is negative.
+
+    `discount_minor` (0 or less) is its share of the discounts, which are lines of their own.
+    """
 
     kind: LineKind
     description: str
@@ -49,17 +59,25 @@ class Line(msgspec.Struct, frozen=True):
     price_id: UUID | None
     meter_code: str | None
     derivation: Derivation
+    subscription_id: UUID | None = None
+    discount_minor: int = 0
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The rating that an invoice of a subscription's period came from, pinned so that it can be computed again."""
+    """The ratings that an invoice came from, pinned so that it can be computed again.
 
-    subscription_id: UUID
+    One of several subscriptions has a `group_id`, the names of the subscriptions, and neither a subscription nor a rating.
+    """
+
+    purpose: Purpose
+    subscription_id: UUID | None
     period_start: datetime
     period_end: datetime
-    rating_id: UUID
+    rating_id: UUID | None
     epoch: int
     engine_version: str
+    group_id: UUID | None = None
+    names: dict[UUID, str] | None = None
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -76,46 +94,66 @@ class Document(msgspec.Struct, frozen=True):
     source: Source | None
 
 
-def of_rating(
+def purpose_of(stored: str | None, subscription_id: UUID | None) -> Purpose:
+    """What an invoice is for; those of before don't say so."""
+    if stored is None:
+        return "one_off" if subscription_id is None else "period"
+    purpose: Purpose = msgspec.convert(stored, Purpose)
+    return purpose
+
+
+def of_ratings(
     invoice_id: UUID,
-    rating: RatingCompleted,
-    charges: Sequence[BilledCharge],
+    ratings: Sequence[RatingCompleted],
+    charges: Sequence[Sequence[BilledCharge]],
     tenant: TenantProfile,
     customer: CustomerProfile,
+    names: dict[UUID, str],
 ) -> Document:
-    """The invoice of a closed period, one line a charge.
+    """The invoice of a rating, or of several ratings of one customer and currency: one line a charge.
 
-    Raises `Invalid` for charges that aren't the rating's, and for a total that can't be invoiced.
+    `names` are those of the subscriptions, where there are several. Raises `Invalid` for charges that aren't the rating's,
+    and for a total that can't be invoiced.
     """
-    if sum(charge.amount_minor for charge in charges) != rating.total_minor:
-        raise Invalid(
-            f"the charges of rating {rating.rating_id} don't add up to its total of {rating.total_minor}; rate it again",
-            code="charges_incomplete",
-        )
-    lines = tuple(
-        Line(
-            charge.kind,
-            charge.description,
-            charge.quantity,
-            charge.unit,
-            charge.amount_minor,
-            charge.period_start,
-            charge.period_end,
-            charge.price_id,
-            charge.meter_code,
-            charge.derivation,
-        )
-        for charge in charges
-    )
+    lines: list[Line] = []
+    for rating, found in zip(ratings, charges, strict=True):
+        of_rating = [_line(rating.subscription_id, charge) for charge in found if charge.kind != CREDITED]
+        if sum(line.amount_minor for line in of_rating) != rating.total_minor:
+            raise Invalid(
+                f"the charges of rating {rating.rating_id} don't add up to its total of {rating.total_minor}; rate it again",
+                code="charges_incomplete",
+            )
+        lines += of_rating
+    first, alone = ratings[0], len(ratings) == 1
     source = Source(
-        rating.subscription_id,
-        rating.period_start,
-        rating.period_end,
-        rating.rating_id,
-        rating.epoch,
-        rating.engine_version,
+        msgspec.convert(first.purpose, Purpose),
+        first.subscription_id if alone else None,
+        min(rating.period_start for rating in ratings),
+        max(rating.period_end for rating in ratings),
+        first.rating_id if alone else None,
+        max(rating.epoch for rating in ratings),
+        first.engine_version,
+        None if alone else first.group_id,
+        None if alone else names,
     )
-    return _document(invoice_id, rating.currency, lines, tenant, customer, source)
+    return _document(invoice_id, first.currency, tuple(lines), tenant, customer, source)
+
+
+def _line(subscription_id: UUID, charge: BilledCharge) -> Line:
+    return Line(
+        charge.kind,
+        charge.description,
+        charge.quantity,
+        charge.unit,
+        charge.amount_minor,
+        charge.period_start,
+        charge.period_end,
+        charge.price_id,
+        charge.meter_code,
+        charge.derivation,
+        subscription_id,
+        charge.discount_minor,
+    )
 
 
 def one_off(

@@ -64,6 +64,26 @@ def void_journal(
     )
 
 
+def credit_series(time_zone: str, issued_at: datetime) -> str:
+    """The series of credit notes: `CN` and the year in the tenant's zone. No tenant's invoices have that prefix."""
+    return f"CN-{issued_at.astimezone(zone(time_zone)).year}"
+
+
+def credit_journal(
+    tenant_id: UUID, credit_note_id: UUID, customer_id: UUID, currency: str, total_minor: int, issued_at: datetime
+) -> JournalDraft:
+    """We have earned less, the customer owes less."""
+    return JournalDraft(
+        tenant_id=tenant_id,
+        document_type="credit_note",
+        document_id=credit_note_id,
+        currency=currency,
+        effective_at=issued_at,
+        description="Credit note",
+        entries=(EntryDraft(REVENUE, total_minor), EntryDraft(RECEIVABLE, -total_minor, customer_id)),
+    )
+
+
 def wanted(series: Sequence[Series]) -> dict[Series, int]:
     """How many numbers each series must give, in the order of the keys that they are locked in."""
     counts: dict[Series, int] = defaultdict(int)

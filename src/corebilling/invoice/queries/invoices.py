@@ -37,7 +37,7 @@ class VoidedInOrderRow(msgspec.Struct, frozen=True, gc=False):
 
 
 LIST_INVOICES: Final = """-- invoice/invoices.sql: ListInvoices
-SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at FROM invoices i
+SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = $1 AND i.invoice_id < $2::uuid
   AND ($3::text IS NULL OR s.status = $3)
@@ -57,7 +57,7 @@ async def list_invoices(
 
 
 LIST_CUSTOMER_INVOICES: Final = """-- invoice/invoices.sql: ListCustomerInvoices
-SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at FROM invoices i
+SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = $1 AND i.customer_id = $2 AND i.invoice_id < $3::uuid
   AND ($4::text IS NULL OR s.status = $4)
@@ -77,9 +77,16 @@ async def list_customer_invoices(
 
 
 LIST_SUBSCRIPTION_INVOICES: Final = """-- invoice/invoices.sql: ListSubscriptionInvoices
-SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at FROM invoices i
+SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions FROM (
+  SELECT a.invoice_id FROM invoices a
+  WHERE a.tenant_id = $1 AND a.subscription_id = $2::uuid AND a.invoice_id < $3::uuid
+  UNION
+  SELECT r.invoice_id FROM invoice_ratings r
+  WHERE r.tenant_id = $1 AND r.subscription_id = $2::uuid AND r.invoice_id < $3::uuid
+) AS k
+JOIN invoices i ON i.tenant_id = $1 AND i.invoice_id = k.invoice_id
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
-WHERE i.tenant_id = $1 AND i.subscription_id = $2::uuid AND i.invoice_id < $3::uuid
+WHERE true
   AND ($4::uuid IS NULL OR i.customer_id = $4)
   AND ($5::text IS NULL OR s.status = $5)
 ORDER BY i.invoice_id DESC
@@ -97,7 +104,7 @@ async def list_subscription_invoices(
     status: str | None,
     page: int,
 ) -> list[models.Invoice]:
-    """The same for one subscription: a query of its own, so that the subscription's index is used."""
+    """The same for one subscription, alone on its invoices or together with others: found by the indexes of both."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Invoice))
     await _cur.execute(LIST_SUBSCRIPTION_INVOICES, (tenant_id, subscription_id, before_id, customer_id, status, page))
     _rows: list[models.Invoice] = await _cur.fetchall()
@@ -105,11 +112,13 @@ async def list_subscription_invoices(
 
 
 LIST_NUMBERED_INVOICES: Final = """-- invoice/invoices.sql: ListNumberedInvoices
-SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at FROM invoices i
+SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = $1 AND i.number = $2::text AND i.invoice_id < $3::uuid
   AND ($4::uuid IS NULL OR i.customer_id = $4)
-  AND ($5::uuid IS NULL OR i.subscription_id = $5)
+  AND ($5::uuid IS NULL OR i.subscription_id = $5 OR EXISTS (
+    SELECT 1 FROM invoice_ratings r
+    WHERE r.tenant_id = i.tenant_id AND r.subscription_id = $5 AND r.invoice_id = i.invoice_id))
   AND ($6::text IS NULL OR s.status = $6)
 LIMIT $7::int
 """
@@ -136,7 +145,7 @@ async def list_numbered_invoices(
 
 
 GET_INVOICE: Final = """-- invoice/invoices.sql: GetInvoice
-SELECT tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count, subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id, created_at FROM invoices WHERE tenant_id = $1 AND invoice_id = $2
+SELECT tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count, subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id, created_at, purpose, group_id, subscriptions FROM invoices WHERE tenant_id = $1 AND invoice_id = $2
 """
 
 
@@ -149,7 +158,7 @@ async def get_invoice(conn: Connection, *, tenant_id: UUID, invoice_id: UUID) ->
 
 
 GET_STATES: Final = """-- invoice/invoices.sql: GetStates
-SELECT tenant_id, invoice_id, status, total_minor, paid_minor, seq, changed_at, paid_at, voided_at, void_reason, void_journal_id FROM invoice_state WHERE tenant_id = $1 AND invoice_id = ANY($2::uuid[])
+SELECT tenant_id, invoice_id, status, total_minor, paid_minor, seq, changed_at, paid_at, voided_at, void_reason, void_journal_id, credited_minor FROM invoice_state WHERE tenant_id = $1 AND invoice_id = ANY($2::uuid[])
 """
 
 
@@ -164,7 +173,7 @@ async def get_states(
 
 
 GET_LINES: Final = """-- invoice/invoices.sql: GetLines
-SELECT tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id, meter_code, derivation FROM invoice_lines WHERE tenant_id = $1 AND invoice_id = $2 ORDER BY line_no
+SELECT tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id, meter_code, derivation, subscription_id, discount_minor FROM invoice_lines WHERE tenant_id = $1 AND invoice_id = $2 ORDER BY line_no
 """
 
 

@@ -9,40 +9,52 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import psycopg
-from psycopg.rows import args_row, scalar_row
+from psycopg.rows import args_row
 
 from corebilling.invoice.queries import models
 
 Connection = psycopg.AsyncConnection[Any]
 
 
+class ClaimPeriodsRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ClaimPeriods."""
+
+    subscription_id: UUID
+    period_start: datetime
+    purpose: str
+    invoice_id: UUID
+
+
 CLAIM_PERIODS: Final = """-- invoice/issue.sql: ClaimPeriods
 INSERT INTO invoice_claims (tenant_id, subscription_id, period_start, purpose, invoice_id)
-SELECT c.tenant_id, c.subscription_id, c.period_start, $1, c.invoice_id
-FROM unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::uuid[])
-  AS c(tenant_id, subscription_id, period_start, invoice_id)
-ORDER BY c.tenant_id, c.subscription_id, c.period_start
+SELECT c.tenant_id, c.subscription_id, c.period_start, c.purpose, c.invoice_id
+FROM unnest(
+  $1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::uuid[]
+) AS c(tenant_id, subscription_id, period_start, purpose, invoice_id)
+ORDER BY c.tenant_id, c.subscription_id, c.period_start, c.purpose
 ON CONFLICT (tenant_id, subscription_id, period_start, purpose) DO NOTHING
-RETURNING invoice_id
+RETURNING subscription_id, period_start, purpose, invoice_id
 """
 
 
 async def claim_periods(
     conn: Connection,
     *,
-    purpose: str,
     tenant_ids: Sequence[UUID | None],
     subscription_ids: Sequence[UUID | None],
     period_starts: Sequence[datetime | None],
+    purposes: Sequence[str | None],
     invoice_ids: Sequence[UUID | None],
-) -> list[UUID]:
-    """Claims periods for new invoices and answers which are ours: a period is invoiced once."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
+) -> list[ClaimPeriodsRow]:
+    """Claims periods, openings and changes for new invoices and answers which are ours: each is invoiced once."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ClaimPeriodsRow))
     await _cur.execute(
-        CLAIM_PERIODS, (purpose, list(tenant_ids), list(subscription_ids), list(period_starts), list(invoice_ids))
+        CLAIM_PERIODS,
+        (list(tenant_ids), list(subscription_ids), list(period_starts), list(purposes), list(invoice_ids)),
     )
-    _rows: list[UUID] = await _cur.fetchall()
+    _rows: list[ClaimPeriodsRow] = await _cur.fetchall()
     return _rows
 
 
@@ -72,40 +84,43 @@ WITH stated AS (
   SELECT s.tenant_id, s.invoice_id, s.status, s.total_minor, 1, s.changed_at,
     CASE WHEN s.status = 'paid' THEN s.changed_at END
   FROM unnest(
-    $14::uuid[], $15::uuid[], $16::text[], $17::bigint[], $18::timestamptz[]
+    $16::uuid[], $17::uuid[], $18::text[], $19::bigint[], $20::timestamptz[]
   ) AS s(tenant_id, invoice_id, status, total_minor, changed_at)
   ORDER BY s.tenant_id, s.invoice_id
 ), written AS (
   INSERT INTO invoices (
     tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count,
     subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version,
-    journal_id, created_at)
+    journal_id, purpose, group_id, subscriptions, created_at)
   SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end,
     i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer,
-    i.rating_id, i.epoch, i.engine_version, i.journal_id, $19
+    i.rating_id, i.epoch, i.engine_version, i.journal_id, i.purpose, i.group_id, i.subscriptions, $21
   FROM unnest(
-    $14::uuid[], $15::uuid[], $20::text[], $21::text[], $22::uuid[],
-    $23::uuid[], $24::timestamptz[], $25::timestamptz[], $26::text[],
-    $27::int[], $28::bigint[], $29::bigint[], $17::bigint[],
-    $30::timestamptz[], $31::timestamptz[], $32::json[], $33::json[], $34::uuid[],
-    $35::bigint[], $36::text[], $37::uuid[]
+    $16::uuid[], $17::uuid[], $22::text[], $23::text[], $24::uuid[],
+    $25::uuid[], $26::timestamptz[], $27::timestamptz[], $28::text[],
+    $29::int[], $30::bigint[], $31::bigint[], $19::bigint[],
+    $32::timestamptz[], $33::timestamptz[], $34::json[], $35::json[], $36::uuid[],
+    $37::bigint[], $38::text[], $39::uuid[], $40::text[], $41::uuid[],
+    $42::json[]
   ) AS i(
     tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count,
-    subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id)
+    subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id,
+    purpose, group_id, subscriptions)
   ORDER BY i.tenant_id, i.number
 )
 INSERT INTO invoice_lines (
   tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id,
-  meter_code, derivation)
+  meter_code, derivation, subscription_id, discount_minor)
 SELECT l.tenant_id, l.invoice_id, l.line_no, l.kind, l.description, l.quantity, l.unit, l.amount_minor, l.period_start,
-  l.period_end, l.price_id, l.meter_code, l.derivation
+  l.period_end, l.price_id, l.meter_code, l.derivation, l.subscription_id, l.discount_minor
 FROM unnest(
   $1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[],
   $6::numeric[], $7::text[], $8::bigint[], $9::timestamptz[],
-  $10::timestamptz[], $11::uuid[], $12::text[], $13::json[]
+  $10::timestamptz[], $11::uuid[], $12::text[], $13::json[],
+  $14::uuid[], $15::bigint[]
 ) AS l(
   tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id,
-  meter_code, derivation)
+  meter_code, derivation, subscription_id, discount_minor)
 ORDER BY l.tenant_id, l.invoice_id, l.line_no
 """
 
@@ -126,6 +141,8 @@ async def write_invoices(
     price_ids: Sequence[UUID | None],
     meter_codes: Sequence[str | None],
     derivations: Sequence[str | bytes | None],
+    line_subscription_ids: Sequence[UUID | None],
+    discounts_minor: Sequence[int | None],
     tenant_ids: Sequence[UUID | None],
     invoice_ids: Sequence[UUID | None],
     statuses: Sequence[str | None],
@@ -150,6 +167,9 @@ async def write_invoices(
     epochs: Sequence[int | None],
     engine_versions: Sequence[str | None],
     journal_ids: Sequence[UUID | None],
+    invoice_purposes: Sequence[str | None],
+    group_ids: Sequence[UUID | None],
+    subscriptions: Sequence[str | bytes | None],
 ) -> None:
     """Writes invoices with their lines and states in one statement: the database takes none without the others."""
     _cur = psycopg.AsyncRawCursor(conn)
@@ -169,6 +189,8 @@ async def write_invoices(
             list(price_ids),
             list(meter_codes),
             list(derivations),
+            list(line_subscription_ids),
+            list(discounts_minor),
             list(tenant_ids),
             list(invoice_ids),
             list(statuses),
@@ -193,5 +215,8 @@ async def write_invoices(
             list(epochs),
             list(engine_versions),
             list(journal_ids),
+            list(invoice_purposes),
+            list(group_ids),
+            list(subscriptions),
         ),
     )

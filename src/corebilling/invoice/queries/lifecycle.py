@@ -23,17 +23,26 @@ class LockStatesRow(msgspec.Struct, frozen=True, gc=False):
     status: str
     total_minor: int
     paid_minor: int
+    credited_minor: int
     seq: int
     number: str | None
     currency: str
     customer_id: UUID
     subscription_id: UUID | None
-    period_start: datetime | None
+    group_id: UUID | None
+    purpose: str | None
+
+
+class OpeningInvoicesRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of OpeningInvoices."""
+
+    tenant_id: UUID
+    invoice_id: UUID
 
 
 LOCK_STATES: Final = """-- invoice/lifecycle.sql: LockStates
-SELECT s.tenant_id, s.invoice_id, s.status, s.total_minor, s.paid_minor, s.seq, i.number, i.currency, i.customer_id,
-  i.subscription_id, i.period_start
+SELECT s.tenant_id, s.invoice_id, s.status, s.total_minor, s.paid_minor, s.credited_minor, s.seq, i.number, i.currency,
+  i.customer_id, i.subscription_id, i.group_id, i.purpose
 FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, invoice_id)
 JOIN invoice_state s ON s.tenant_id = k.tenant_id AND s.invoice_id = k.invoice_id
 JOIN invoices i ON i.tenant_id = s.tenant_id AND i.invoice_id = s.invoice_id
@@ -54,12 +63,12 @@ async def lock_states(
 
 SETTLE: Final = """-- invoice/lifecycle.sql: Settle
 UPDATE invoice_state s
-SET status = k.status, paid_minor = k.paid_minor, seq = k.seq, changed_at = k.changed_at,
+SET status = k.status, paid_minor = k.paid_minor, credited_minor = k.credited_minor, seq = k.seq, changed_at = k.changed_at,
   paid_at = CASE WHEN k.status = 'paid' THEN k.changed_at END
 FROM unnest(
   $1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[],
-  $6::timestamptz[]
-) AS k(tenant_id, invoice_id, status, paid_minor, seq, changed_at)
+  $6::bigint[], $7::timestamptz[]
+) AS k(tenant_id, invoice_id, status, paid_minor, credited_minor, seq, changed_at)
 WHERE s.tenant_id = k.tenant_id AND s.invoice_id = k.invoice_id
 """
 
@@ -71,52 +80,99 @@ async def settle(
     invoice_ids: Sequence[UUID | None],
     statuses: Sequence[str | None],
     paids_minor: Sequence[int | None],
+    credits_minor: Sequence[int | None],
     seqs: Sequence[int | None],
     changed_ats: Sequence[datetime | None],
 ) -> None:
-    """Writes what payments made of the invoices' states, all locked before."""
+    """Writes what payments and credits made of the invoices' states, all locked before."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(
-        SETTLE, (list(tenant_ids), list(invoice_ids), list(statuses), list(paids_minor), list(seqs), list(changed_ats))
+        SETTLE,
+        (
+            list(tenant_ids),
+            list(invoice_ids),
+            list(statuses),
+            list(paids_minor),
+            list(credits_minor),
+            list(seqs),
+            list(changed_ats),
+        ),
     )
 
 
 VOID: Final = """-- invoice/lifecycle.sql: Void
-UPDATE invoice_state
-SET status = 'void', seq = $1, changed_at = $2, voided_at = $2, void_reason = $3,
-  void_journal_id = $4
-WHERE tenant_id = $5 AND invoice_id = $6
+UPDATE invoice_state s
+SET status = 'void', seq = k.seq, changed_at = k.voided_at, voided_at = k.voided_at, void_reason = $1::text,
+  void_journal_id = k.journal_id
+FROM unnest(
+  $2::uuid[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::uuid[]
+) AS k(tenant_id, invoice_id, seq, voided_at, journal_id)
+WHERE s.tenant_id = k.tenant_id AND s.invoice_id = k.invoice_id
 """
 
 
 async def void(
     conn: Connection,
     *,
-    seq: int,
-    voided_at: datetime,
-    reason: str | None,
-    journal_id: UUID | None,
-    tenant_id: UUID,
-    invoice_id: UUID,
+    reason: str,
+    tenant_ids: Sequence[UUID | None],
+    invoice_ids: Sequence[UUID | None],
+    seqs: Sequence[int | None],
+    voided_ats: Sequence[datetime | None],
+    journal_ids: Sequence[UUID | None],
 ) -> None:
-    """Marks an invoice, locked before, as void."""
+    """Marks invoices, locked before, as void."""
     _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(VOID, (seq, voided_at, reason, journal_id, tenant_id, invoice_id))
+    await _cur.execute(
+        VOID, (reason, list(tenant_ids), list(invoice_ids), list(seqs), list(voided_ats), list(journal_ids))
+    )
 
 
-RELEASE_CLAIM: Final = """-- invoice/lifecycle.sql: ReleaseClaim
-DELETE FROM invoice_claims
-WHERE tenant_id = $1 AND subscription_id = $2 AND period_start = $3
-  AND invoice_id = $4
+RELEASE_CLAIMS: Final = """-- invoice/lifecycle.sql: ReleaseClaims
+DELETE FROM invoice_claims c
+USING (
+  SELECT k.tenant_id, k.invoice_id, k.subscription_id
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
+    AS k(tenant_id, invoice_id, subscription_id)
+  WHERE k.subscription_id IS NOT NULL
+  UNION ALL
+  SELECT g.tenant_id, g.invoice_id, r.subscription_id
+  FROM unnest($1::uuid[], $2::uuid[], $4::uuid[]) AS g(tenant_id, invoice_id, group_id)
+  JOIN invoice_ratings r ON r.tenant_id = g.tenant_id AND r.group_id = g.group_id
+) AS v
+WHERE c.tenant_id = v.tenant_id AND c.subscription_id = v.subscription_id AND c.invoice_id = v.invoice_id
 """
 
 
-async def release_claim(
-    conn: Connection, *, tenant_id: UUID, subscription_id: UUID, period_start: datetime, invoice_id: UUID
+async def release_claims(
+    conn: Connection,
+    *,
+    tenant_ids: Sequence[UUID | None],
+    invoice_ids: Sequence[UUID | None],
+    subscription_ids: Sequence[UUID | None],
+    group_ids: Sequence[UUID | None],
 ) -> None:
-    """Lets the period of a voided invoice be invoiced again."""
+    """Lets what voided invoices billed be invoiced again: found by their one subscription, or by those of their group."""
     _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(RELEASE_CLAIM, (tenant_id, subscription_id, period_start, invoice_id))
+    await _cur.execute(RELEASE_CLAIMS, (list(tenant_ids), list(invoice_ids), list(subscription_ids), list(group_ids)))
+
+
+OPENING_INVOICES: Final = """-- invoice/lifecycle.sql: OpeningInvoices
+SELECT c.tenant_id, c.invoice_id FROM unnest($1::uuid[], $2::uuid[])
+  AS k(tenant_id, subscription_id)
+JOIN invoice_claims c ON c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id
+WHERE c.purpose LIKE 'opening:%'
+"""
+
+
+async def opening_invoices(
+    conn: Connection, *, tenant_ids: Sequence[UUID | None], subscription_ids: Sequence[UUID | None]
+) -> list[OpeningInvoicesRow]:
+    """The invoices of what was due when subscriptions began."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(OpeningInvoicesRow))
+    await _cur.execute(OPENING_INVOICES, (list(tenant_ids), list(subscription_ids)))
+    _rows: list[OpeningInvoicesRow] = await _cur.fetchall()
+    return _rows
 
 
 FINALISE: Final = """-- invoice/lifecycle.sql: Finalise

@@ -10,6 +10,48 @@ from uuid import UUID
 import msgspec
 
 
+class CreditNote(msgspec.Struct, frozen=True, gc=False):
+    """A row of credit_notes."""
+
+    tenant_id: UUID
+    credit_note_id: UUID
+    series: str
+    number: str
+    customer_id: UUID
+    subscription_id: UUID
+    invoice_id: UUID | None
+    rating_id: UUID
+    currency: str
+    line_count: int
+    total_minor: int
+    applied_minor: int
+    unapplied_minor: int
+    issued_at: datetime
+    seller: str
+    customer: str
+    journal_id: UUID
+    created_at: datetime
+
+
+class CreditNoteLine(msgspec.Struct, frozen=True, gc=False):
+    """A row of credit_note_lines."""
+
+    tenant_id: UUID
+    credit_note_id: UUID
+    line_no: int
+    description: str
+    quantity: Decimal
+    unit: str | None
+    billed_minor: int
+    corrected_minor: int
+    amount_minor: int
+    period_start: datetime
+    period_end: datetime
+    price_id: UUID | None
+    meter_code: str | None
+    derivation: str
+
+
 class Invoice(msgspec.Struct, frozen=True, gc=False):
     """A row of invoices."""
 
@@ -35,6 +77,9 @@ class Invoice(msgspec.Struct, frozen=True, gc=False):
     engine_version: str | None
     journal_id: UUID | None
     created_at: datetime
+    purpose: str | None
+    group_id: UUID | None
+    subscriptions: str | None
 
 
 class InvoiceLine(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +98,8 @@ class InvoiceLine(msgspec.Struct, frozen=True, gc=False):
     price_id: UUID | None
     meter_code: str | None
     derivation: str
+    subscription_id: UUID | None
+    discount_minor: int
 
 
 class InvoiceNumber(msgspec.Struct, frozen=True, gc=False):
@@ -77,3 +124,4 @@ class InvoiceState(msgspec.Struct, frozen=True, gc=False):
     voided_at: datetime | None
     void_reason: str | None
     void_journal_id: UUID | None
+    credited_minor: int

@@ -1,0 +1,88 @@
+"""Credit notes as answers."""
+
+from uuid import UUID
+
+import msgspec
+
+from corebilling.invoice.queries import credits as queries
+from corebilling.invoice.queries.models import CreditNote
+from corebilling.invoice.reading import buyer, derivation, seller
+from corebilling.invoice.schemas import AppliedOut, CreditLineOut, CreditNoteDetailOut, CreditNoteOut
+from corebilling.kernel.decimals import plain
+from corebilling.kernel.errors import NotFound
+from corebilling.kernel.journal import PostedDocument
+from corebilling.platform.db import Tx
+
+
+async def find(
+    tx: Tx, tenant_id: UUID, customer_id: UUID | None, invoice_id: UUID | None, before: UUID, limit: int
+) -> list[CreditNoteOut]:
+    """Credit notes without their lines, newest first."""
+    rows = await queries.list_credit_notes(
+        tx.conn, tenant_id=tenant_id, before_id=before, customer_id=customer_id, invoice_id=invoice_id, page=limit
+    )
+    return [_summary(row) for row in rows]
+
+
+async def get(tx: Tx, tenant_id: UUID, credit_note_id: UUID) -> CreditNoteDetailOut:
+    """A credit note with its lines and what it settled. Raises `NotFound`."""
+    row = await queries.get_credit_note(tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id)
+    if row is None:
+        raise NotFound(
+            f"there is no credit note {credit_note_id}; list credit notes to find its id", code="credit_note_not_found"
+        )
+    lines = await queries.get_credit_note_lines(tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id)
+    applications = await queries.get_applications(tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id)
+    customer = buyer(row)
+    return CreditNoteDetailOut(
+        **msgspec.structs.asdict(_summary(row)),
+        seller_name=seller(row).name,
+        customer_name=customer.name,
+        customer_external_id=customer.external_id,
+        lines=[
+            CreditLineOut(
+                line_no=line.line_no,
+                description=line.description,
+                quantity=plain(line.quantity),
+                unit=line.unit,
+                billed_minor=line.billed_minor,
+                corrected_minor=line.corrected_minor,
+                amount_minor=line.amount_minor,
+                period_start=line.period_start,
+                period_end=line.period_end,
+                price_id=line.price_id,
+                meter=line.meter_code,
+                note=derivation(line).note,
+            )
+            for line in lines
+        ],
+        applications=[AppliedOut(one.invoice_id, one.amount_minor, one.applied_at) for one in applications],
+    )
+
+
+async def documents(tx: Tx, after: tuple[UUID, UUID], limit: int) -> list[PostedDocument]:
+    """The ledger's proof: all credit notes, across tenants, in the order of their keys."""
+    rows = await queries.credit_notes_in_order(
+        tx.conn, after_tenant_id=after[0], after_credit_note_id=after[1], page=limit
+    )
+    return [
+        PostedDocument(row.tenant_id, row.credit_note_id, row.journal_id, row.currency, row.total_minor) for row in rows
+    ]
+
+
+def _summary(row: CreditNote) -> CreditNoteOut:
+    return CreditNoteOut(
+        id=row.credit_note_id,
+        number=row.number,
+        customer_id=row.customer_id,
+        subscription_id=row.subscription_id,
+        invoice_id=row.invoice_id,
+        rating_id=row.rating_id,
+        currency=row.currency,
+        total_minor=row.total_minor,
+        applied_minor=row.applied_minor,
+        unapplied_minor=row.unapplied_minor,
+        issued_at=row.issued_at,
+        journal_id=row.journal_id,
+        created_at=row.created_at,
+    )
