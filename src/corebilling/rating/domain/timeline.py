@@ -77,7 +77,7 @@ def known_at(contract: Contract, at: datetime) -> Contract:
     The end of the contract counts as soon as it is known: nothing is charged ahead beyond it.
     """
     phases, calendars = contract.phases, contract.calendars
-    if phases[-1].starts_at <= at and calendars[-1].starts_at <= at:
+    if not phases or (phases[-1].starts_at <= at and calendars[-1].starts_at <= at):
         return contract
     begun = [phase for phase in phases if phase.starts_at <= at] or [phases[0]]
     if len(begun) < len(phases):
@@ -94,11 +94,11 @@ def coverage(contract: Contract, offers: Offers) -> list[Covered]:
 
     Raises `Invalid` for what has no price.
     """
-    first = contract.phases[0]
     if len(contract.phases) == 1:
+        (only,) = contract.phases
         return [
-            Covered(item, price, contract.starts_at, contract.ends_at, not first.credit_unused)
-            for item, price in offers.of(contract, first)
+            Covered(item, price, contract.starts_at, contract.ends_at, not only.credit_unused)
+            for item, price in offers.of(contract, only)
         ]
     found: list[Covered] = []
     running: dict[UUID, Covered] = {}
