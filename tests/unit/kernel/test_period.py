@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import example, given, settings
@@ -25,7 +25,7 @@ ZONES = [
 ]
 PERIODS_IN_30_YEARS: dict[Interval, int] = {"week": 1566, "month": 360, "quarter": 120, "year": 30}
 
-zones = st.sampled_from(ZONES)
+zones = st.one_of(st.sampled_from(ZONES), st.sampled_from(sorted(available_timezones())))
 intervals = st.sampled_from(sorted(PERIODS_IN_30_YEARS))
 any_anchor = st.datetimes(datetime(2000, 1, 1), datetime(2030, 12, 31))  # noqa: DTZ001 - wall time, its zone is drawn
 month_end = st.builds(
@@ -38,12 +38,14 @@ month_end = st.builds(
 anchors = st.one_of(any_anchor, month_end)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=120, deadline=None)
 @example(datetime(2011, 11, 30, 12), "Pacific/Apia", "month", 1)  # noqa: DTZ001 - 30 Dec 2011 did not happen there
 @example(datetime(2011, 12, 23), "Pacific/Apia", "week", 1)  # noqa: DTZ001
+@example(datetime(2011, 9, 30), "Pacific/Apia", "quarter", 1)  # noqa: DTZ001
+@example(datetime(2024, 2, 29), "Asia/Tokyo", "year", 1)  # noqa: DTZ001 - a leap day
 @example(datetime(2026, 3, 5, 2, 15), "Australia/Lord_Howe", "month", 1)  # noqa: DTZ001 - clocks change by 30 minutes
 @example(datetime(2026, 2, 8, 2, 30), "America/New_York", "month", 1)  # noqa: DTZ001 - skipped on 8 March
-@given(anchors, zones, intervals, st.integers(1, 3))
+@given(anchors, zones, intervals, st.integers(1, 12))
 def test_periods_have_no_gap_and_no_overlap(wall: datetime, name: str, interval: Interval, count: int) -> None:
     anchor = wall.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
     end = anchor
@@ -55,7 +57,7 @@ def test_periods_have_no_gap_and_no_overlap(wall: datetime, name: str, interval:
 
 
 @settings(max_examples=200, deadline=None)
-@given(anchors, zones, intervals, st.integers(1, 3), st.integers(0, 30 * 366 * 86400))
+@given(anchors, zones, intervals, st.integers(1, 12), st.integers(0, 30 * 366 * 86400))
 def test_every_instant_lies_in_the_period_that_is_found_for_it(
     wall: datetime, name: str, interval: Interval, count: int, seconds: int
 ) -> None:
@@ -105,3 +107,36 @@ def test_an_instant_before_the_anchor_is_refused() -> None:
 def test_an_unknown_zone_is_refused(name: str) -> None:
     with pytest.raises(Invalid):
         zone(name)
+
+
+@settings(max_examples=200, deadline=None)
+@given(anchors, zones, intervals, st.integers(1, 12), st.integers(1, 60))
+def test_a_period_depends_on_the_anchor_alone(
+    wall: datetime, name: str, interval: Interval, count: int, index: int
+) -> None:
+    """On the wall clock the n-th start is the anchor's day and time moved by n intervals, whatever lies between."""
+    anchor = wall.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
+    local = anchor.astimezone(ZoneInfo(name)).replace(tzinfo=None)
+    if interval == "week":
+        moved = local + timedelta(weeks=count * index)
+    else:
+        months = local.month - 1 + {"month": 1, "quarter": 3, "year": 12}[interval] * count * index
+        year, month = local.year + months // 12, months % 12 + 1
+        moved = local.replace(year=year, month=month, day=min(local.day, monthrange(year, month)[1]))
+    expected = moved.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
+    assert period(anchor, name, interval, count, index).start == expected
+
+
+def test_a_day_that_never_was_in_apia_belongs_to_no_period_twice() -> None:
+    anchor = datetime(2011, 9, 30, tzinfo=ZoneInfo("Pacific/Apia")).astimezone(UTC)
+    last, first = period(anchor, "Pacific/Apia", "month", 1, 2), period(anchor, "Pacific/Apia", "month", 1, 3)
+    assert last.end == first.start == datetime(2011, 12, 30, 10, tzinfo=UTC), (
+        "midnight of the 31st, a moment after the 29th"
+    )
+    assert period(anchor, "Pacific/Apia", "month", 1, 4).start == datetime(2012, 1, 29, 10, tzinfo=UTC)
+
+
+def test_lord_howe_changes_its_clocks_by_half_an_hour() -> None:
+    anchor = datetime(2026, 4, 1, tzinfo=ZoneInfo("Australia/Lord_Howe")).astimezone(UTC)
+    april = period(anchor, "Australia/Lord_Howe", "month", 1, 0)
+    assert april.end - april.start == timedelta(days=30, minutes=30)
