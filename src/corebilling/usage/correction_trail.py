@@ -20,10 +20,10 @@ from corebilling.usage.domain.correction import (
     CorrectionKind,
     hour_changes,
     name_states,
-    total,
     touched_series,
 )
 from corebilling.usage.domain.identity import ROTATION_LOCK, correction_lock, epoch_lock
+from corebilling.usage.domain.sums import exact_sum
 from corebilling.usage.ingest import Ingest
 from corebilling.usage.queries import corrections as queries
 from corebilling.usage.queries import ingest as ingest_queries
@@ -149,9 +149,9 @@ async def _trail(tx: Tx, tenant_id: UUID, correction: Correction, by: Author, at
         range_start=correction.range_start,
         range_end=correction.range_end,
         events_before=len(voided),
-        quantity_before=total(event.quantity for event in voided),
+        quantity_before=exact_sum(event.quantity for event in voided),
         events_after=len(added),
-        quantity_after=total(row.quantity for row in added),
+        quantity_after=exact_sum(row.quantity for row in added),
         details=msgspec.json.encode(correction.details).decode(),
     )
     act = audit.Act(at, by.actor, by.action, f"/v1/usage/corrections/{correction.id}", by.request_id)

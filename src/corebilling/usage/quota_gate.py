@@ -46,9 +46,12 @@ class QuotaGate(Reading):
         counters = await hold_counters(tx, tenant_id, concerned, present) if concerned else []
         if not counters:
             return None
-        known = await ingest_queries.find_bodies(tx.conn, tenant_id=tenant_id, keys=[UUID(row.key) for row in rows])
         gate = Gate(counters, present)
-        gate.judge(rows, {row.key for row in known})
+        known: set[str] = set()
+        if not gate.has_room(rows):
+            found = await ingest_queries.find_bodies(tx.conn, tenant_id=tenant_id, keys=[UUID(row.key) for row in rows])
+            known = {row.key for row in found}
+        gate.judge(rows, known)
         return gate
 
     async def _remembered(self, tx: Tx, tenant_id: UUID, at: datetime) -> Sequence[Quota]:

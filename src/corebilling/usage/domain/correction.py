@@ -96,14 +96,6 @@ def says_the_same(stored: StoredEvent, row: UsageRow) -> bool:
     )
 
 
-def total(quantities: Iterable[Decimal]) -> Decimal:
-    """An exact sum."""
-    added = Decimal(0)
-    for quantity in quantities:
-        added = EXACT.add(added, quantity)
-    return added
-
-
 def hour_changes(voided: Iterable[StoredEvent], added: Iterable[UsageRow]) -> list[HourChange]:
     """What to add to the hourly rollups: less for what is taken back, more for what is put in. Events left out count nowhere."""
     changes: dict[tuple[str, str, datetime], HourChange] = {}

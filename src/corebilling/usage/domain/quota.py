@@ -14,6 +14,7 @@ from corebilling.kernel.money import EXACT
 from corebilling.kernel.period import zone
 from corebilling.usage.domain.event import Refusal
 from corebilling.usage.domain.normalise import UsageRow
+from corebilling.usage.domain.sums import exact_sum
 
 QuotaScope = Literal["tenant", "customer"]
 QuotaPeriod = Literal["hour", "day", "month"]
@@ -139,6 +140,13 @@ class Gate:
         self.over: set[str] = set()
         self._present = present
         self._admitted: dict[str, list[tuple[Used, Decimal]]] = {}
+
+    def has_room(self, rows: Collection[UsageRow]) -> bool:
+        """Whether all of it fits, be it known or not: then nobody has to look which events came before."""
+        return all(
+            EXACT.add(counter.used, exact_sum(counter.quota.amount(row) for row in rows)) <= counter.quota.limit
+            for counter in self.counters
+        )
 
     def judge(self, rows: Iterable[UsageRow], known: Collection[str]) -> None:
         """Admit or refuse each event in order; those whose keys are known were counted when they came first.
