@@ -17,7 +17,7 @@ from corebilling.container import Container
 from corebilling.platform.http import route_table
 from corebilling.platform.http.openapi import document
 from corebilling.platform.http.routing import declared_handlers
-from corebilling.roles.api import application
+from corebilling.roles.api import EXAMPLES, application
 from corebilling.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ NOWHERE = "postgresql://nowhere.invalid/corebilling"
 
 def openapi(app: Litestar) -> str:
     """The document that the API serves at /openapi.json, laid out for reading."""
-    described = document(declared_handlers(app), version("corebilling"))
+    described = document(declared_handlers(app), version("corebilling"), EXAMPLES)
     return msgspec.json.format(msgspec.json.encode(described), indent=2).decode() + "\n"
 
 

@@ -26,6 +26,9 @@ from corebilling.webhook import api as webhook
 
 CONTEXTS = (tenant, customer, pricing, subscription, usage, rating, scheduler, invoice, payment, ledger, webhook, jobs)
 
+EXAMPLES = {kind: body for context in CONTEXTS for kind, body in getattr(context, "EXAMPLES", {}).items()}
+"""A request of each kind, by the type of its body, for the OpenAPI document."""
+
 
 async def run(container: Container, stopping: asyncio.Event) -> None:
     """Serve until told to stop, then answer what is under way."""
@@ -74,5 +77,5 @@ def application(container: Container) -> Litestar:
         health=health_of(container),
         version=version("corebilling"),
         max_body_bytes=settings.http_max_body_bytes,
-        examples={kind: body for context in CONTEXTS for kind, body in getattr(context, "EXAMPLES", {}).items()},
+        examples=EXAMPLES,
     )
