@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from corebilling.cli.local import LocalInstallation
 from factories import Api, NewSeller, Seller, new_seller
+from receivers import Inbox
 
 
 @pytest.fixture
@@ -28,3 +30,16 @@ async def new_tenant(platform: Api) -> AsyncIterator[NewSeller]:
     yield make
     for seller in made:
         await seller.api.__aexit__(None, None, None)
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    made = Inbox()
+    app = web.Application()
+    app.router.add_post("/hooks", made.receive)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = "http://{}:{}/hooks".format(*runner.addresses[0][:2])
+    yield made
+    await runner.cleanup()
