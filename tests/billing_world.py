@@ -45,6 +45,8 @@ from corebilling.subscription.schemas import SubscriptionCreate
 from corebilling.subscription.service import SubscriptionService
 from corebilling.tenant.schemas import TenantCreate
 from corebilling.tenant.service import TenantService
+from corebilling.usage.correction_schemas import EventVoid
+from corebilling.usage.domain.correction import Author
 from corebilling.usage.domain.event import UsageEvent
 from corebilling.usage.meters import Meters
 from corebilling.usage.schemas import MeterCreate
@@ -132,10 +134,10 @@ class World:
         """The wall clock."""
         return self.wall
 
-    async def tenant(self, *, clock_at: datetime | None = None) -> UUID:
+    async def tenant(self, *, clock_at: datetime | None = None, **more: Any) -> UUID:
         """A tenant with two meters and the plan `pro`; a sandbox if it has a clock."""
         tenant_id = new_id()
-        wanted = TenantCreate(name="Acme", currency="EUR", sandbox=clock_at is not None, clock_at=clock_at)
+        wanted = TenantCreate(name="Acme", currency="EUR", sandbox=clock_at is not None, clock_at=clock_at, **more)
         async with self.db.tenants([tenant_id]) as tx:
             await self.tenants.create(tx, wanted, tenant_id=tenant_id)
         async with self.db.tenant(tenant_id) as tx:
@@ -161,8 +163,10 @@ class World:
             )
         return [subscription.id for subscription in made]
 
-    async def use(self, tenant_id: UUID, name: str, at: datetime, *, gb: str | None = None, calls: int = 0) -> None:
-        """Report usage of a subscription; it must be accepted."""
+    async def use(
+        self, tenant_id: UUID, name: str, at: datetime, *, gb: str | None = None, calls: int = 0
+    ) -> list[str]:
+        """Report usage of a subscription; it must be accepted. Answers the events' ids."""
         body = [_event("calls", name, at) for _ in range(calls)]
         if gb is not None:
             body.append(_event("data", name, at) | {"properties": {"gb": gb}})
@@ -170,6 +174,13 @@ class World:
         async with self.db.tenant(tenant_id) as tx:
             results = await self.usage.ingest(tx, tenant_id, events)
         assert {result.status for result in results} == {"accepted"}, results
+        return [event["id"] for event in body]
+
+    async def void(self, tenant_id: UUID, event_id: str) -> None:
+        """Take an event back."""
+        by = Author(actor="tests", action="POST /v1/usage/events/void", request_id="r")
+        async with self.db.tenant(tenant_id) as tx:
+            await self.usage.void_event(tx, tenant_id, EventVoid(id=event_id, reason="a mistake"), by)
 
     async def set_clock(self, tenant_id: UUID, at: datetime) -> None:
         """Put a sandbox's clock forward, without stopping anywhere."""
