@@ -1,5 +1,6 @@
 """Routes of customers."""
 
+from corebilling.customer.examples import EXAMPLES
 from corebilling.customer.schemas import CustomerBatch, CustomerBatchOut, CustomerCreate, CustomerOut, CustomerPatch
 from corebilling.customer.service import CustomerService
 from corebilling.platform.db import Tx
@@ -78,3 +79,5 @@ async def update_customer(
 
 
 ROUTES = (create_customer, create_customers, list_customers, get_customer, update_customer)
+
+__all__ = ["EXAMPLES", "ROUTES"]

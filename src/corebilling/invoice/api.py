@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from corebilling.invoice.domain.states import Status
+from corebilling.invoice.examples import EXAMPLES
 from corebilling.invoice.schemas import (
     CreditNoteDetailOut,
     CreditNoteOut,
@@ -158,3 +159,5 @@ ROUTES = (
     list_credit_notes,
     show_credit_note,
 )
+
+__all__ = ["EXAMPLES", "ROUTES"]

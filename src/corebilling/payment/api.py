@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from corebilling.payment.examples import EXAMPLES
 from corebilling.payment.schemas import PaymentCreate, PaymentOut
 from corebilling.payment.service import PaymentService
 from corebilling.platform.http import (
@@ -52,3 +53,5 @@ async def show_payment(
 
 
 ROUTES = (create_payment, list_payments, show_payment)
+
+__all__ = ["EXAMPLES", "ROUTES"]

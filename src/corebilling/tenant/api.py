@@ -19,6 +19,7 @@ from corebilling.platform.http import (
     post,
 )
 from corebilling.tenant.domain.states import TenantStatus
+from corebilling.tenant.examples import EXAMPLES
 from corebilling.tenant.schemas import (
     ApiKeyCreate,
     ApiKeyOut,
@@ -154,3 +155,5 @@ ROUTES = (
     get_test_clock,
     advance_test_clock,
 )
+
+__all__ = ["EXAMPLES", "ROUTES"]

@@ -18,6 +18,7 @@ from corebilling.platform.http import (
     post,
 )
 from corebilling.webhook.domain.states import DeliveryStatus
+from corebilling.webhook.examples import EXAMPLES
 from corebilling.webhook.schemas import (
     DeliveryDetail,
     DeliveryOut,
@@ -160,3 +161,5 @@ ROUTES = (
     get_delivery,
     redeliver,
 )
+
+__all__ = ["EXAMPLES", "ROUTES"]

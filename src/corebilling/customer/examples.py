@@ -1,0 +1,22 @@
+"""A request of each kind, for the API's documentation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from corebilling.customer.schemas import CustomerBatch, CustomerCreate, CustomerPatch
+
+_ACME = {
+    "external_id": "customer-00042",
+    "name": "Acme SAS",
+    "email": "billing@acme.example",
+    "currency": "EUR",
+    "time_zone": "Europe/Paris",
+    "billing_address": {"line1": "1 rue de la Paix", "postal_code": "75002", "city": "Paris", "country": "FR"},
+}
+
+EXAMPLES: Mapping[Any, Any] = {
+    CustomerCreate: _ACME,
+    CustomerBatch: {"items": [_ACME, {"external_id": "customer-00043", "name": "Globex KK", "currency": "JPY"}]},
+    CustomerPatch: {"name": "Acme Europe SAS", "email": None},
+}
+"""By the type of the body."""

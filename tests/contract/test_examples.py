@@ -1,0 +1,73 @@
+"""Every request body of the API has an example in the OpenAPI document, and the route that takes it can read it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from corebilling.container import Container
+from corebilling.kernel.plan import PriceKind
+from corebilling.platform.http.body import JsonBody
+from corebilling.platform.http.decimals import check_decimals
+from corebilling.platform.http.openapi import document
+from corebilling.platform.http.routing import declaration_of, declared_handlers
+from corebilling.rating.checks import PriceChecks
+from corebilling.roles.api import EXAMPLES, application
+from corebilling.settings import Settings
+
+APP = application(Container(settings=Settings(database_url="postgresql://", environment="development")))
+HANDLERS = [row for row in declared_handlers(APP) if row[1].startswith("/v1/")]
+BODIES = [
+    pytest.param(kind, id=f"{method} {path} {media}")
+    for method, path, handler in HANDLERS
+    for media, kind in declaration_of(handler).consumes.items()
+]
+
+
+def definitions(value: Any) -> Iterator[dict[str, Any]]:
+    """Every price definition inside a body."""
+    if isinstance(value, dict):
+        if "model" in value:
+            yield value
+        for inner in value.values():
+            yield from definitions(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from definitions(inner)
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_body_has_an_example_that_its_route_can_read(kind: Any) -> None:
+    assert kind in EXAMPLES, f"add an example of {kind} to the EXAMPLES of its context"
+    decoded = msgspec.json.decode(msgspec.json.encode(EXAMPLES[kind]), type=JsonBody(kind).type)
+    check_decimals(decoded)
+    prices: PriceKind = "usage"
+    for definition in definitions(EXAMPLES[kind]):
+        PriceChecks().check(msgspec.json.encode(definition), prices, "EUR", "/price")
+
+
+def test_every_route_that_takes_a_body_says_so() -> None:
+    """PUT and PATCH always do; a POST without a body acts on what its path names."""
+    silent = {
+        f"{method} {path}"
+        for method, path, handler in HANDLERS
+        if method in {"PUT", "PATCH"} and not declaration_of(handler).consumes
+    }
+    assert not silent
+
+
+def test_the_document_shows_them() -> None:
+    shown = [
+        content
+        for path in document(declared_handlers(APP), "0", EXAMPLES)["paths"].values()
+        for operation in path.values()
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+    ]
+    assert len(shown) >= len(BODIES)
+    assert all("example" in content for content in shown)
+
+
+def test_no_example_is_left_of_a_body_that_nobody_takes() -> None:
+    taken = [kind for _, _, handler in HANDLERS for kind in declaration_of(handler).consumes.values()]
+    assert [kind for kind in EXAMPLES if kind not in taken] == []
