@@ -7,15 +7,21 @@ So the body is decoded in one step, by a decoder made once, and services are loo
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
+import msgspec
 from litestar.connection import Request
 from litestar.di import NamedDependency
 from litestar.params import ParameterKwarg, PathParameter, QueryParameter
+from litestar.response import Response
+from litestar.types import ASGIApp
 
 from corebilling.platform.http.body import JsonBody, refuse_nul
 from corebilling.platform.http.edge import Edge
 from corebilling.platform.http.exchange import exchange_of
+
+if TYPE_CHECKING:
+    from litestar.types import Receive, Scope, Send
 
 _MARK = get_args(NamedDependency[int])[1]
 _EDGE = "edge"
@@ -24,10 +30,28 @@ _REQUEST = "request"
 _LITESTARS = frozenset({"body", "headers", "query", "cookies", "scope", "state"})  # parameters it fills in by name
 
 
-class Endpoint:
-    """One handler taken apart: its body type, the names of its dependencies, and the `function` Litestar gets."""
+class Answer:
+    """A JSON body on its way out. Litestar's own response costs a tenth of a small request."""
 
-    def __init__(self, path: str, handler: Callable[..., Awaitable[Any]]) -> None:
+    __slots__ = ("_body", "_status")
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self._status = status
+        self._body = body
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(self._body)).encode())]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body, "more_body": False})
+
+
+class Endpoint:
+    """One handler taken apart: its body type, the names of its dependencies, and the `function` Litestar gets.
+
+    What a handler returns is encoded here, unless it returns a response, bytes or text.
+    """
+
+    def __init__(self, path: str, handler: Callable[..., Awaitable[Any]], status_code: int) -> None:
         hints = get_type_hints(handler, include_extras=True)
         signature = inspect.signature(handler)
         self.handler = handler
@@ -35,6 +59,9 @@ class Endpoint:
         self.wants_edge = _EDGE in signature.parameters
         self.body = JsonBody(hints[_DATA]) if _DATA in signature.parameters else None
         self.returns = hints.get("return", Any)
+        self._status_code = status_code
+        response = (get_origin(self.returns) or self.returns) is Response
+        self._encodes = not response and self.returns not in (None, type(None), bytes, str, Any)
         ours = {*self.dependencies, _EDGE, _DATA, _REQUEST}
         self.parameters = [
             p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=_marked(path, name, hints.get(name, Any)))
@@ -47,7 +74,7 @@ class Endpoint:
     def _adapted(self, signature: inspect.Signature) -> Callable[..., Awaitable[Any]]:
         handler, body, dependencies, wants_edge = self.handler, self.body, self.dependencies, self.wants_edge
         passes_request = _REQUEST in signature.parameters
-        pointers = self.pointers
+        pointers, status_code, encodes = self.pointers, self._status_code, self._encodes
 
         async def call(*, request: Request[Any, Any, Any], **arguments: Any) -> Any:
             for name, value in arguments.items():
@@ -63,11 +90,13 @@ class Endpoint:
             services = exchange.surroundings.dependencies
             for name in dependencies:
                 arguments[name] = services[name]()
-            return await handler(**arguments)
+            answer = await handler(**arguments)
+            return Answer(status_code, msgspec.json.encode(answer)) if encodes else answer
 
         request = inspect.Parameter(_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request[Any, Any, Any])
         call.__signature__ = signature.replace(parameters=[request, *self.parameters])  # type: ignore[attr-defined]
-        call.__annotations__ = {p.name: p.annotation for p in (request, *self.parameters)} | {"return": self.returns}
+        returns = ASGIApp if encodes else self.returns
+        call.__annotations__ = {p.name: p.annotation for p in (request, *self.parameters)} | {"return": returns}
         for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
             setattr(call, attribute, getattr(handler, attribute))
         return call
