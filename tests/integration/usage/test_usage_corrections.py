@@ -10,13 +10,15 @@ import msgspec
 import pytest
 from usage_scene import LAST_EPOCH, METERS, Scene, Seller
 
+from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import Conflict, Invalid, NotFound
-from corebilling.kernel.usage import LateWindow
+from corebilling.kernel.usage import LateWindow, UsageQuestion, UsageWindow
 from corebilling.platform.audit import trail
 from corebilling.usage.correction_schemas import CorrectionOut, EventAmend, EventVoid
 from corebilling.usage.correction_trail import CorrectionFilter
 from corebilling.usage.domain.correction import Author
 from corebilling.usage.domain.event import UsageEvent
+from corebilling.usage.schemas import MeterCreate
 
 BY = Author("key:clerk", "POST /v1/usage/events/void", "request-1")
 
@@ -173,6 +175,64 @@ async def test_corrections_of_one_event_at_once_count_once(scene: Scene) -> None
     made = await asyncio.gather(*(_void(scene, scene.one, event) for _ in range(6)))
     assert len({one.id for one in made}) == 1
     assert await scene.quantity(scene.one) == Decimal(1)
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "before", "voided", "amended"),
+    [
+        ({"aggregation": "sum"}, "15", "6", "10"),
+        ({"aggregation": "count"}, "3", "2", "2"),
+        ({"aggregation": "max"}, "9", "5", "5"),
+        ({"aggregation": "min"}, "1", "1", "5"),
+        ({"aggregation": "avg"}, "5", "3", "5"),
+        ({"aggregation": "latest"}, "9", "5", "5"),
+        ({"aggregation": "percentile", "percentile": "95"}, "9", "5", "5"),
+        ({"aggregation": "unique_count", "unique_property": "user"}, "3", "2", "2"),
+    ],
+    ids=lambda value: value.get("aggregation", "") if isinstance(value, dict) else "",
+)
+async def test_each_aggregation_as_of_both_epochs(
+    scene: Scene, aggregation: dict[str, str], before: str, voided: str, amended: str
+) -> None:
+    one = scene.one
+    async with scene.db.tenant(one.tenant_id) as tx:
+        data = msgspec.convert({"code": "tried", "group_by": ["region"]} | aggregation, MeterCreate, strict=False)
+        one.meters["tried"] = (await scene.usage.create_meter(tx, one.tenant_id, data)).id
+    at = scene.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    low, middle, high = (
+        scene.event(
+            meter="tried",
+            value=value,
+            timestamp=at + timedelta(minutes=n),
+            properties={"user": value, "region": "eu" if n else "us"},
+        )
+        for n, value in enumerate(("1", "5", "9"))
+    )
+    await scene.ingest(one, low, middle, high)
+    first = await _seal(scene, one)
+    await _void(scene, one, high)
+    second = await _seal(scene, one)
+    await _amend(scene, one, low, value="5", properties={"user": "1", "region": "eu"})
+    for epoch, expected, amounts, regions in (
+        (first, before, ["1", "5", "9"], {"eu", "us"}),
+        (second, voided, ["1", "5"], {"eu", "us"}),
+        (LAST_EPOCH, amended, ["5", "5"], {"eu"}),
+    ):
+        window = UsageWindow(
+            one.tenant_id, one.subscriptions["acme-sub"], one.meters["tried"], at, at + timedelta(hours=1), epoch
+        )
+        questions = [
+            UsageQuestion(window),
+            UsageQuestion(window, "events"),
+            UsageQuestion(window, "groups", ("region",)),
+        ]
+        async with scene.db.tenants([one.tenant_id]) as tx:
+            total, events, groups = await scene.usage.measure(tx, questions)
+        assert (total.quantity, total.event_count) == (Decimal(expected), len(amounts))
+        assert await scene.quantity(one, "tried", epoch=epoch) == Decimal(expected)
+        if aggregation["aggregation"] not in ("count", "unique_count"):
+            assert [plain(amount) for amount in events.amounts] == amounts
+        assert {group.values[0] for group in groups.groups} == regions
 
 
 def _expected(meter: str, events: list[tuple[Decimal, str]]) -> Decimal:

@@ -13,6 +13,7 @@ from usage_scene import Scene, Seller
 from corebilling.kernel.errors import Conflict, DomainError, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.platform.clock import wall_clock
+from corebilling.usage.housekeeping import UsageHousekeeping
 from corebilling.usage.quota_schemas import QuotaCreate, QuotaOut, QuotaPatch, TenantQuotaPut
 from corebilling.usage.service import UsageService
 
@@ -201,6 +202,15 @@ async def test_the_tenants_limits_are_the_platforms_to_set(scene: Scene) -> None
     async with scene.db.tenants([stranger]) as tx:
         with pytest.raises(NotFound):
             await scene.usage.tenant_quota(tx, stranger)
+
+
+async def test_counters_of_periods_long_past_are_forgotten(scene: Scene) -> None:
+    quota = await _quota(scene, scene.one, "10")
+    await scene.ingest(scene.one, scene.event())
+    await UsageHousekeeping(clock=lambda: scene.now + timedelta(days=80)).run(scene.db)
+    assert (await _seen(scene, scene.one, quota.id)).present.used == "1.5"
+    await UsageHousekeeping(clock=lambda: scene.now + timedelta(days=125)).run(scene.db)
+    assert (await _seen(scene, scene.one, quota.id)).present.used == "0"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from corebilling.usage.examples import EXAMPLES
+from corebilling.usage.api.examples import EXAMPLES
 
 
 @pytest.mark.parametrize(("kind", "example"), EXAMPLES.items(), ids=lambda value: getattr(value, "__name__", ""))

@@ -1,4 +1,4 @@
-"""The routes of usage: reporting here, the others in files of their own."""
+"""Routes of usage: reporting it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,11 +15,9 @@ from corebilling.platform.http import (
     post,
     require_content_type,
 )
-from corebilling.usage import corrections_api, quotas_api, reading_api, rejections_api
 from corebilling.usage.decode import CLOUD_EVENT, CLOUD_EVENTS, JSON, decode
 from corebilling.usage.domain.event import ItemResult
 from corebilling.usage.domain.quota import QUOTA_EXCEEDED
-from corebilling.usage.examples import EXAMPLES
 from corebilling.usage.intake import UsageIntake
 from corebilling.usage.schemas import (
     UsageAnswer,
@@ -74,12 +72,4 @@ def _used_up(results: Sequence[ItemResult]) -> TooMany:
     return TooMany(last.detail or "", code=QUOTA_EXCEEDED, retry_after_seconds=last.retry_after_seconds)
 
 
-ROUTES = (
-    report_usage,
-    *reading_api.ROUTES,
-    *rejections_api.ROUTES,
-    *corrections_api.ROUTES,
-    *quotas_api.ROUTES,
-)
-
-__all__ = ["EXAMPLES", "ROUTES"]
+ROUTES = (report_usage,)
