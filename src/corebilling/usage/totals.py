@@ -14,6 +14,7 @@ from corebilling.kernel.clock import Clock
 from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import Invalid, NotFound, invalid_field
 from corebilling.kernel.period import zone
+from corebilling.kernel.references import as_id
 from corebilling.kernel.usage import UsageWindow
 from corebilling.platform.db import Tx
 from corebilling.usage.asking import FROM_EVENTS, Asked, weighted
@@ -110,13 +111,9 @@ class Totals(Measuring):
             found = await self._subscription(tx, tenant_id, asked.subscription)
             return found, None, [found]
         name = asked.customer or ""
-        owned = [
-            one
-            for one in await self._subscriptions.attributions(tx, tenant_id, [], [name])
-            if name in (str(one.customer_id), one.customer_external_id)
-        ]
+        owned = await self._subscriptions.attributions(tx, tenant_id, [], [name])
         # A name may look like an id: the id is meant then, as everywhere.
-        mine = [one for one in owned if str(one.customer_id) == name] or owned
+        mine = [one for one in owned if one.customer_id == as_id(name)] or owned
         if not mine:
             raise NotFound(
                 f"there is no customer '{name}' with a subscription; GET /v1/customers lists customers",
