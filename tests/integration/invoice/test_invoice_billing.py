@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from books import CLOSED_AT, TIERS, Books, flat
+from corebilling.invoice.metrics import GENERATED
 from corebilling.invoice.schemas import InvoiceCreate, LineCreate
 from corebilling.invoice.service import InvoiceFilter
 from corebilling.kernel.errors import Conflict, Invalid, NotFound
@@ -68,6 +69,19 @@ async def test_a_period_is_invoiced_once_however_often_and_concurrently_it_is_to
     async with db.tenant(tenant) as tx:
         rows = await books.invoices.find(tx, tenant, InvoiceFilter(), after=None, limit=50)
     assert sorted(row.number or "" for row in rows) == [f"INV-2026-{n:06d}" for n in range(1, 6)]
+
+
+async def test_invoices_are_counted_once_they_are_committed(books: Books, db: Database) -> None:
+    tenant = await books.tenant()
+    events = await books.rated(tenant, [await books.customer(tenant)], flat("20"))
+    before = GENERATED._value.get()
+    with pytest.raises(RuntimeError, match="undone"):
+        async with db.tenants([tenant]) as tx:
+            await books.invoices.bill(tx, events)
+            raise RuntimeError("undone")
+    assert GENERATED._value.get() == before
+    await books.bill(events)
+    assert GENERATED._value.get() == before + 1
 
 
 async def test_a_period_that_costs_nothing_is_paid_at_once_without_a_journal(books: Books, db: Database) -> None:

@@ -167,7 +167,8 @@ def _remarks(line: InvoiceLine, how: Derivation, invoice: Invoice, time_zone: st
     elif line.period_start and line.period_end and line.period_start < line.period_end and line.kind != "carried":
         shown = span(line.period_start, line.period_end, time_zone)
         is_earlier = line.kind == "late_usage" or line.period_start != invoice.period_start
-        remarks.append(f"Usage of {shown}" if line.kind in OF_USAGE and is_earlier else shown)
+        if shown not in line.description:
+            remarks.append(f"Usage of {shown}" if line.kind in OF_USAGE and is_earlier else shown)
     if how.note:
         remarks.append(how.note)
     return remarks
