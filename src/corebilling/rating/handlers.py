@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.scheduler import BillingCycleClosed
-from corebilling.events.subscription import SubscriptionInvoiceRequested
+from corebilling.events.subscription import SubscriptionInvoiceRequested, SubscriptionUpdated
 from corebilling.events.usage import UsageCorrected, UsageReported
 from corebilling.platform.bus.handlers import HandlerTable
 from corebilling.platform.db import Tx
@@ -28,6 +28,13 @@ async def on_billing_cycle_closed(
     await service.closing.rate(tx, events)
 
 
+async def on_subscription_updated(
+    service: RatingService, tx: Tx, events: Sequence[Envelope[SubscriptionUpdated]]
+) -> None:
+    """What was used in the period costs what the subscription pays now: live charges are out of date."""
+    await service.live.note_changes(tx, events)
+
+
 async def on_subscription_invoice_requested(
     service: RatingService, tx: Tx, events: Sequence[Envelope[SubscriptionInvoiceRequested]]
 ) -> None:
@@ -39,5 +46,6 @@ HANDLERS: HandlerTable[RatingService] = {
     UsageReported: on_usage_reported,
     UsageCorrected: on_usage_corrected,
     BillingCycleClosed: on_billing_cycle_closed,
+    SubscriptionUpdated: on_subscription_updated,
     SubscriptionInvoiceRequested: on_subscription_invoice_requested,
 }

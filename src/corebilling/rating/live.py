@@ -1,6 +1,6 @@
 """Live rating: keeps an eye on what open periods cost while usage comes in. Never touches what is final."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import msgspec
 
 from corebilling.events.envelope import Envelope, NewEvent
 from corebilling.events.rating import UsageRated
+from corebilling.events.subscription import SubscriptionUpdated
 from corebilling.events.usage import UsageCorrected, UsageReported
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import new_id
@@ -55,12 +56,27 @@ class LiveRating:
 
     async def note(self, tx: Tx, events: Sequence[Envelope[UsageReported] | Envelope[UsageCorrected]]) -> None:
         """Mark the reported subscriptions as due, with the hours of their usage."""
+        await self._mark(
+            tx,
+            (
+                (event.tenant_id, series.subscription_id, series.first_at, series.last_at)
+                for event in events
+                for series in event.payload.series
+            ),
+        )
+
+    async def note_changes(self, tx: Tx, events: Sequence[Envelope[SubscriptionUpdated]]) -> None:
+        """Mark subscriptions as due that pay otherwise from an instant on: what they used in that period may cost another sum."""
+        await self._mark(
+            tx,
+            ((e.tenant_id, e.payload.subscription_id, e.payload.effective_at, e.payload.effective_at) for e in events),
+        )
+
+    async def _mark(self, tx: Tx, touched: Iterable[tuple[UUID, UUID, datetime, datetime]]) -> None:
         spans: dict[tuple[UUID, UUID], tuple[datetime, datetime]] = {}
-        for event in events:
-            for series in event.payload.series:
-                key = (event.tenant_id, series.subscription_id)
-                first_at, last_at = spans.get(key, (series.first_at, series.last_at))
-                spans[key] = (min(first_at, series.first_at), max(last_at, series.last_at))
+        for tenant_id, subscription_id, first, last in touched:
+            first_at, last_at = spans.get((tenant_id, subscription_id), (first, last))
+            spans[tenant_id, subscription_id] = (min(first_at, first), max(last_at, last))
         if not spans:
             return
         await queries.mark_due(

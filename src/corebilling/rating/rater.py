@@ -1,6 +1,6 @@
 """Rates a batch of periods of many tenants: a handful of questions to other contexts, then pure computation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +17,9 @@ from corebilling.rating.ports import OperatorCosts, Plans, Tenants, Usage
 from corebilling.rating.pricebook import PriceBook
 
 Key = tuple[UUID, UUID]
+Late = tuple[Period, store.BilledByItem]
+"""An earlier period that got usage since it was billed, with what was billed of it."""
+
 _UNKNOWN = "the subscription is unknown; check that it was created in this installation"
 
 
@@ -34,58 +37,53 @@ class Rater:
     ) -> list[Rated | Unrateable]:
         """The charges of each order's period, in the same order. What can't be rated says why and holds up nobody else.
 
-        At most one order of a subscription.
+        Of a subscription's orders only one may look for late usage: the one whose `billed_epoch` is set.
         """
-        results, work = await self._assess(tx, orders, contracts)
+        work = await self._assess(tx, orders, contracts)
+        sound = [item for item in work if isinstance(item, Assessment)]
         late = await self._late(tx, orders, contracts)
-        standing = await standing_of(tx, work)
-        costs = await self._costs_of(tx, work)
-        asked = [(item, list(item.read(costs, late.get(item.order.key, ())))) for item in work]
-        figures = await self._measure(tx, [reading for _, found in asked for reading in found])
+        standing = await standing_of(tx, sound)
+        costs = await self._costs_of(tx, sound)
+        asked = [list(item.read(costs, _late_of(item, late))) for item in sound]
+        figures = await self._measure(tx, [reading for found in asked for reading in found])
+        answers = {id(item): [next(figures) for _ in found] for item, found in zip(sound, asked, strict=True)}
         modes = await self._tenants.profiles(tx, {tenant_id for tenant_id, _ in late}) if late else {}
-        for item, found in asked:
-            mode = modes[item.order.tenant_id].correction_mode if item.order.key in late else "next_invoice"
-            mine = iter([next(figures) for _ in found])
-            try:
-                results[item.order.key] = item.of_period(mine, standing.get(item.order.key, {}), mode)
-            except DomainError as error:
-                results[item.order.key] = Unrateable(item.order, error.message)
-        return [results[order.key] for order in orders]
+
+        def rated(item: Assessment) -> Rated:
+            key = item.order.key
+            mode = modes[key[0]].correction_mode if key in late else "next_invoice"
+            return item.of_period(iter(answers[id(item)]), standing.get(key, {}), mode)
+
+        return [_outcome(item, rated) for item in work]
 
     async def within_periods(
         self, tx: Tx, orders: Sequence[RatingOrder], contracts: Mapping[Key, Contract]
     ) -> list[Rated | Unrateable]:
-        """What is due of fees by each order's `as_of`, within its period. At most one order of a subscription."""
-        results, work = await self._assess(tx, orders, contracts)
-        standing = await standing_of(tx, work)
-        for item in work:
-            try:
-                results[item.order.key] = item.within_period(standing.get(item.order.key, {}))
-            except DomainError as error:
-                results[item.order.key] = Unrateable(item.order, error.message)
-        return [results[order.key] for order in orders]
+        """What is due of fees by each order's `as_of`, within its period, in the order of the orders."""
+        work = await self._assess(tx, orders, contracts)
+        standing = await standing_of(tx, [item for item in work if isinstance(item, Assessment)])
+        return [_outcome(item, lambda sound: sound.within_period(standing.get(sound.order.key, {}))) for item in work]
 
     async def _assess(
         self, tx: Tx, orders: Sequence[RatingOrder], contracts: Mapping[Key, Contract]
-    ) -> tuple[dict[Key, Rated | Unrateable], list[Assessment]]:
+    ) -> list[Assessment | Unrateable]:
         """What can be rated, and what can't be for want of a contract or a price."""
         offers = await self._prices.offers(tx, contracts.values())
-        failed: dict[Key, Rated | Unrateable] = {}
-        work = []
-        for order in orders:
+
+        def assessed(order: RatingOrder) -> Assessment | Unrateable:
             contract = contracts.get(order.key)
             if contract is None:
-                failed[order.key] = Unrateable(order, _UNKNOWN)
-                continue
+                return Unrateable(order, _UNKNOWN)
             try:
-                work.append(Assessment(order, contract, offers))
+                return Assessment(order, contract, offers)
             except DomainError as error:
-                failed[order.key] = Unrateable(order, error.message)
-        return failed, work
+                return Unrateable(order, error.message)
+
+        return [assessed(order) for order in orders]
 
     async def _late(
         self, tx: Tx, orders: Sequence[RatingOrder], contracts: Mapping[Key, Contract]
-    ) -> dict[Key, list[tuple[Period, store.BilledByItem]]]:
+    ) -> dict[Key, list[Late]]:
         """The earlier periods of each subscription that got usage since they were billed, with what was billed.
 
         A period without a final rating isn't late: its usage is rated with it.
@@ -103,7 +101,7 @@ class Rater:
             for earlier in periods_of_hour(contracts[key], hour_at, windows[key].before):
                 periods.setdefault(key, {})[earlier.start] = earlier
         billed = await store.billed_before(tx, [(*key, start) for key, found in periods.items() for start in found])
-        late: dict[Key, list[tuple[Period, store.BilledByItem]]] = {}
+        late: dict[Key, list[Late]] = {}
         for key, found in periods.items():
             for start in sorted(found):
                 if (*key, start) in billed:
@@ -128,5 +126,22 @@ class Rater:
 
 async def standing_of(tx: Tx, work: Sequence[Assessment]) -> dict[Key, store.StandingByItem]:
     """The standing charges that these ratings must know; no question where none does."""
-    sinces = [(*item.order.key, since) for item in work if (since := item.standing_since) is not None]
-    return await store.standing(tx, sinces) if sinces else {}
+    sinces: dict[Key, datetime] = {}
+    for item in work:
+        since = item.standing_since
+        if since is not None:
+            sinces[item.order.key] = min(since, sinces.get(item.order.key, since))
+    return await store.standing(tx, [(*key, since) for key, since in sinces.items()]) if sinces else {}
+
+
+def _late_of(item: Assessment, late: Mapping[Key, list[Late]]) -> Sequence[Late]:
+    return late.get(item.order.key, ()) if item.order.billed_epoch > NOTHING_BILLED else ()
+
+
+def _outcome(item: Assessment | Unrateable, rated: Callable[[Assessment], Rated]) -> Rated | Unrateable:
+    if isinstance(item, Unrateable):
+        return item
+    try:
+        return rated(item)
+    except DomainError as error:
+        return Unrateable(item.order, error.message)

@@ -175,27 +175,27 @@ async def test_the_upcoming_invoice_is_fresh_and_shows_late_usage(world: World) 
     await world.use(ours, "a", START + 25 * DAY, gb="2")
     await world.use(ours, "a", FEBRUARY, gb="3")
     async with world.db.tenant(ours) as tx:
-        upcoming = await world.rating.upcoming_invoice(tx, ours, subscription)
+        upcoming = await world.rating.upcoming_invoices.of(tx, ours, "a")
     assert [(line.kind, line.amount_minor) for line in upcoming.lines] == [
         ("recurring", 4990), ("usage", 300), ("usage", 0), ("late_usage", 200),
     ]  # fmt: skip
     assert upcoming.total_minor == 5490
     with pytest.raises(NotFound):
         async with world.db.tenant(theirs) as tx:
-            await world.rating.upcoming_invoice(tx, theirs, subscription)
+            await world.rating.upcoming_invoices.of(tx, theirs, str(subscription))
 
 
 async def test_an_ended_subscription_has_no_upcoming_invoice(world: World) -> None:
     from corebilling.subscription.schemas import CancelOrder
 
     tenant_id = await world.tenant(clock_at=START + 10 * DAY)
-    (subscription,) = await world.subscribe(tenant_id, ["a"])
+    await world.subscribe(tenant_id, ["a"])
     async with world.db.tenant(tenant_id) as tx:
         await world.subscriptions.cancel(tx, tenant_id, "a", CancelOrder(at="period_end"))
     await world.set_clock(tenant_id, FEBRUARY)
     with pytest.raises(Conflict):
         async with world.db.tenant(tenant_id) as tx:
-            await world.rating.upcoming_invoice(tx, tenant_id, subscription)
+            await world.rating.upcoming_invoices.of(tx, tenant_id, "a")
 
 
 async def test_a_fresh_tenant_quotes_71_60_for_the_order_of_the_design(world: World) -> None:
