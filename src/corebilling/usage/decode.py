@@ -61,7 +61,7 @@ def decode_kept(item: str) -> Sent:
     """An item that was kept when it was rejected: an event as it was understood then, or what was sent, as it is."""
     for decoder in (_plain, _subject):
         try:
-            return decoder.decode(item)
+            return _without_nul(decoder.decode(item))
         except msgspec.DecodeError:
             continue
     try:
