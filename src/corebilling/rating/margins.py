@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from corebilling.kernel.errors import invalid_field
+from corebilling.kernel.errors import FieldError, Invalid
 from corebilling.platform.db import Tx
 from corebilling.rating.margin_schemas import MarginGroup, MarginOut, shown_margin
 from corebilling.rating.ports import Customers, Plans, Tenants
@@ -40,7 +40,14 @@ class Margins:
     ) -> list[tuple[MarginOut, Place]]:
         """Rows in the order of their places, each with it. Raises `Invalid` for a span that is none."""
         if asked.end <= asked.start:
-            raise invalid_field("/query/to", "must be after `from`")
+            raise Invalid(
+                "the span ends before it begins; send a `to` that is after `from`",
+                code="invalid_span",
+                fields=[
+                    FieldError("/query/from", "must be before `to`"),
+                    FieldError("/query/to", "must be after `from`"),
+                ],
+            )
         profile = (await self._tenants.profiles(tx, [tenant_id]))[tenant_id]
         rows = await queries.margins(
             tx.conn,

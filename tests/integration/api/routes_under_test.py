@@ -17,9 +17,10 @@ from corebilling.settings import Settings
 
 REFERENCES = frozenset(
     {
-        "api_key_id", "coupon_ref", "customer_id", "customer_ref", "delivery_id", "document_id", "endpoint_id", "event_id", "external_id",
-        "email", "invoice_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "plan", "plan_ref", "rate_card_id",
-        "subscription_id", "subscription_ref", "tenant_id", "code",
+        "api_key_id", "code", "coupon_ref", "customer_id", "customer_ref", "delivery_id", "document_id",
+        "email", "endpoint_id", "event_id", "external_id", "invoice_id", "job_id", "meter", "meter_id",
+        "number", "operator_cost_id", "payment_id", "plan", "plan_ref", "quote_id", "rate_card_id",
+        "subscription_id", "subscription_ref", "tenant_id",
     }
 )  # fmt: skip
 """Names of parameters and fields that point at something of a tenant."""

@@ -84,7 +84,9 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         await api.post(f"/v1/invoices/{invoice}/finalize")
     payment = await api.post("/v1/payments", {"invoice_id": paid, "method": "cash", "reference": name})
     await api.post(f"/v1/admin/invoices/{void}/void", {"reason": name})
+    quote = await api.post("/v1/pricing/quote", {"order": {"weight": "5"}, "customer_id": customer})
     return {
+        "job_id": [await _simulated(api, made_plan["prices"][0]["id"])], "quote_id": [quote["id"]],
         "meter": [meter], "meter_id": [(await api.get("/v1/meters"))["data"][0]["id"]],
         "plan": [made_plan["id"], plan], "plan_ref": [made_plan["id"], plan], "code": [plan, f"{name}-card", meter],
         "rate_card_id": [card["id"]], "coupon_ref": [coupon["id"], f"{name}-off"], "operator_cost_id": [cost["id"]],
@@ -99,6 +101,21 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
 async def _draft(api: Api, customer: str, name: str) -> str:
     body = {"customer_id": customer, "lines": [{"description": name, "unit_amount": "10"}]}
     return str((await api.post("/v1/invoices", body))["id"])
+
+
+async def _simulated(api: Api, price_id: str) -> str:
+    """A finished job, with an item."""
+    body = {
+        "period": {"from": JANUARY.isoformat(), "to": FEBRUARY.isoformat()},
+        "changes": [{"price": price_id, "definition": per_unit("0.6")}],
+    }
+    job_id: str = (await api.post("/v1/pricing/simulate", body))["id"]
+
+    async def done() -> bool:
+        return (await api.get(f"/v1/jobs/{job_id}"))["state"] == "succeeded"
+
+    await until(done, seconds=PATIENCE_SECONDS, what="the simulation")
+    return job_id
 
 
 async def _delivered(seller: Seller) -> dict[str, Any]:
