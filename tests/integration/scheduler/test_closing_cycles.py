@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from billing_world import GRACE, START, World
 from corebilling.events.scheduler import BillingCycleClosed
@@ -100,13 +101,17 @@ async def test_a_subscription_that_was_canceled_ends_with_its_period(world: Worl
     assert changed.payload.after == "canceled"
 
 
-async def test_a_cancellation_may_arrive_before_the_subscription(world: World) -> None:
+async def test_of_a_subscription_without_schedules_the_cancellation_may_arrive_before_the_creation(
+    world: World,
+) -> None:
+    """As releases published them that knew no `subscription.scheduled`."""
     tenant_id = await world.tenant(clock_at=START + DAY)
     await world.subscribe(tenant_id, ["a"])
     async with world.db.tenant(tenant_id) as tx:
         await world.subscriptions.cancel(tx, tenant_id, "a", CancelOrder(at="period_end"))
-    for kind in (SubscriptionCanceled, SubscriptionCreated):
-        await world.handle(kind, await world.events(kind, tenant_id))
+    await world.handle(SubscriptionCanceled, await world.events(SubscriptionCanceled, tenant_id))
+    (created,) = await world.events(SubscriptionCreated, tenant_id)
+    await world.handle(SubscriptionCreated, [replace(created, payload=replace(created.payload, scheduled=False))])
     await world.set_clock(tenant_id, APRIL)
     await world.close_all()
     assert [e.payload.is_last for e in await world.events(BillingCycleClosed, tenant_id)] == [True]
