@@ -82,10 +82,11 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Closed periods that could not be rated, so that they can be rated again once the cause is mended. `closed` is the closing
--- as it was told. Rows whose period was rated since are removed by that retry.
+-- Closed periods that could not be rated, so that they can be rated again once the cause is mended. `closed` is the event as it
+-- was handled. retry_at is when somebody asked for that; a retry that fails clears it.
 CREATE TABLE failed_ratings (
   tenant_id uuid NOT NULL,
+  cycle_id uuid NOT NULL,
   subscription_id uuid NOT NULL,
   period_start timestamptz NOT NULL,
   period_end timestamptz NOT NULL,
@@ -93,6 +94,9 @@ CREATE TABLE failed_ratings (
   attempts integer NOT NULL CHECK (attempts > 0),
   failed_at timestamptz NOT NULL,
   closed json NOT NULL,
-  PRIMARY KEY (tenant_id, subscription_id, period_start)
+  retry_at timestamptz,
+  PRIMARY KEY (tenant_id, cycle_id)
 );
-SELECT corebilling_secure('failed_ratings', app => 'SELECT', router => 'SELECT, INSERT, UPDATE, DELETE', system => 'SELECT');
+CREATE INDEX failed_ratings_to_retry ON failed_ratings (retry_at) WHERE retry_at IS NOT NULL;
+SELECT corebilling_secure('failed_ratings',
+  app => 'SELECT, UPDATE (retry_at)', router => 'SELECT, INSERT, UPDATE, DELETE', system => 'SELECT');

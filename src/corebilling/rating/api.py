@@ -1,7 +1,7 @@
 """Routes of rating: what would it cost?"""
 
 from corebilling.platform.http import Edge, NamedDependency, get, post
-from corebilling.rating import margins_api, quotes_api, simulation_api
+from corebilling.rating import failures_api, margins_api, quotes_api, simulation_api
 from corebilling.rating.examples import EXAMPLES
 from corebilling.rating.preview import preview
 from corebilling.rating.preview_schemas import PreviewOut, PreviewRequest
@@ -29,6 +29,7 @@ ROUTES = (
     upcoming_invoice,
     *simulation_api.ROUTES,
     *margins_api.ROUTES,
+    *failures_api.ROUTES,
 )
 
 __all__ = ["EXAMPLES", "ROUTES"]

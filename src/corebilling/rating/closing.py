@@ -15,6 +15,7 @@ from corebilling.platform.db import Tx
 from corebilling.rating import store
 from corebilling.rating.domain.engine import ENGINE_VERSION
 from corebilling.rating.domain.rating import Rated, RatingOrder, Unrateable
+from corebilling.rating.failures import Failures
 from corebilling.rating.ports import Contracts
 from corebilling.rating.queries import settling as queries
 from corebilling.rating.rater import Rater
@@ -25,8 +26,9 @@ Closed = Envelope[BillingCycleClosed]
 class Closing:
     """Rates closed periods in batches over many tenants."""
 
-    def __init__(self, *, clock: Clock, contracts: Contracts, rater: Rater) -> None:
+    def __init__(self, *, clock: Clock, contracts: Contracts, rater: Rater, failures: Failures) -> None:
         self._clock = clock
+        self._failures = failures
         self._contracts = contracts
         self._rater = rater
 
@@ -34,6 +36,14 @@ class Closing:
         """Rate each closed period that isn't final yet. Periods of one subscription follow each other, oldest first."""
         for wave in _waves(events):
             await self._rate_wave(tx, wave)
+
+    async def retry(self, tx: Tx, tenant_ids: Sequence[UUID], limit: int) -> int:
+        """Rate failed periods that somebody asked to rate again; answers how many there were."""
+        events = await self._failures.hold(tx, tenant_ids, limit)
+        if events:
+            await self.rate(tx, events)
+            await self._failures.strike_off(tx, events)
+        return len(events)
 
     async def _rate_wave(self, tx: Tx, wave: dict[tuple[UUID, UUID], Closed]) -> None:
         orders = await self._open_orders(tx, wave)
@@ -48,6 +58,7 @@ class Closing:
                 tenant_ids=[item.order.tenant_id for item in failed],
                 subscription_ids=[item.order.subscription_id for item in failed],
             )
+            await self._failures.note(tx, [(item, wave[item.order.key]) for item in failed])
         rated = [item for item in results if isinstance(item, Rated)]
         written = await store.put_final(tx, rated, self._clock())
         await store.set_carried(tx, rated)

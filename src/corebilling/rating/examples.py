@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from corebilling.rating.failures_api import RetryRequest
 from corebilling.rating.preview_schemas import PreviewRequest
 from corebilling.rating.quote_schemas import QuoteRequest
 from corebilling.rating.simulation_schemas import SimulationRequest
@@ -21,6 +22,7 @@ EXAMPLES: Mapping[Any, Any] = {
         "prior": {"quantity": "600", "billed": "50.00"},
     },
     QuoteRequest: {"order": {"weight": "10.5", "distance": "15.2"}, "customer_id": "customer-00042"},
+    RetryRequest: {"ids": ["01890a5d-ac96-774b-bcce-b302099a8057"]},
     SimulationRequest: {
         "period": {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"},
         "changes": [{"price": "pro/api-calls", "definition": {"model": "graduated", "tiers": _TIERS}}],

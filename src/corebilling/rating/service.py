@@ -9,6 +9,7 @@ from corebilling.platform.db import Tx
 from corebilling.rating import store
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.closing import Closing
+from corebilling.rating.failures import Failures
 from corebilling.rating.interim import InterimRating
 from corebilling.rating.live import LiveRating
 from corebilling.rating.ports import (
@@ -41,7 +42,8 @@ class RatingService(PriceChecks):
         debounce_seconds: float = 5.0,
     ) -> None:
         rater = Rater(plans=plans, usage=usage, costs=costs, tenants=tenants)
-        self.closing = Closing(clock=clock, contracts=contracts, rater=rater)
+        self.failures = Failures(clock=clock)
+        self.closing = Closing(clock=clock, contracts=contracts, rater=rater, failures=self.failures)
         self.interim = InterimRating(clock=clock, contracts=contracts, rater=rater)
         self.upcoming_invoices = UpcomingInvoices(
             contracts=contracts, subscriptions=subscriptions, usage=usage, clocks=clocks, rater=rater

@@ -38,7 +38,7 @@ class LiveRater:
     async def _turn(self, listener: Listener, stopping: asyncio.Event) -> None:
         try:
             started = time.monotonic()
-            if await self.rate_once():
+            if await self.retry_once() + await self.rate_once():
                 # Live charges are for the eye: closing periods and taking usage in go first.
                 await pause(stopping, min(time.monotonic() - started, _LONGEST_REST_SECONDS))
                 return
@@ -60,6 +60,15 @@ class LiveRater:
         async with self._db.tenants({row.tenant_id for row in claim.rows}) as tx:
             await self._service.live.rate(tx, claim)
         return len(claim.rows)
+
+    async def retry_once(self) -> int:
+        """Rate one batch of the failed periods that somebody asked to rate again; answers how many there were."""
+        async with self._db.system() as tx:
+            tenant_ids = await self._service.failures.tenants_to_retry(tx, self._batch_size)
+        if not tenant_ids:
+            return 0
+        async with self._db.tenants(tenant_ids) as tx:
+            return await self._service.closing.retry(tx, tenant_ids, self._batch_size)
 
     async def backlog(self) -> int:
         """How many subscriptions are due, for the queue depth."""

@@ -174,6 +174,46 @@ async def test_what_cannot_be_rated_says_so_and_holds_up_nobody_else(world: Worl
     assert len(await world.events(RatingCompleted, tenant_id)) == 1
 
 
+async def test_a_period_that_failed_is_rated_once_its_cause_is_mended_and_a_retry_is_asked_for(world: World) -> None:
+    tenant_id, other = [await world.tenant(clock_at=START) for _ in range(2)]
+    price = {"model": "per_unit", "unit_amount": "100000000000000"}
+    async with world.db.tenant(tenant_id) as tx:
+        huge = [{"kind": "usage", "name": "Data", "meter": "data", "price": price}]
+        await world.plan(tx, tenant_id, PLAN | {"code": "huge", "prices": huge})
+    await world.subscribe(tenant_id, ["broken"], plan="huge")
+    await world.deliver()
+    await world.set_clock(tenant_id, START + 20 * DAY)
+    (wrong,) = await world.use(tenant_id, "broken", START + DAY, gb="100000")
+    await close_at(world, tenant_id, FEBRUARY)
+    await world.deliver()
+    failures = world.rating.failures
+
+    async def failed(of: UUID) -> list[tuple[str, int]]:
+        async with world.db.tenant(of) as tx:
+            return [(f.reason, f.attempts) for f in await failures.find(tx, of, after=None, limit=10)]
+
+    async def retry() -> int:
+        async with world.db.tenant(tenant_id) as tx:
+            await failures.ask_for_retry(tx, tenant_id, None)
+        return await world.live_rater.retry_once()
+
+    ((reason, attempts),) = await failed(tenant_id)
+    assert ("larger than a document" in reason, attempts) == (True, 1)
+    assert await failed(other) == []
+    assert await world.live_rater.retry_once() == 0, "nobody asked"
+    assert await retry() == 1
+    assert (await failed(tenant_id))[0][1] == 2
+    await world.void(tenant_id, wrong)
+    async with world.db.tenants([tenant_id]) as tx:
+        await world.usage.seal(tx, [tenant_id])
+    await close_at(world, tenant_id, MARCH)
+    await world.deliver()
+    assert await retry() == 1
+    assert await failed(tenant_id) == []
+    completed = await world.events(RatingCompleted, tenant_id)
+    assert [(e.payload.period_index, e.payload.total_minor) for e in completed] == [(1, 0), (0, 0)]
+
+
 @pytest.mark.parametrize(
     "change",
     [

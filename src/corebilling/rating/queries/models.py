@@ -46,3 +46,18 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     cost: Decimal | None
     term_start: datetime | None
     standing: bool
+
+
+class FailedRating(msgspec.Struct, frozen=True, gc=False):
+    """A row of failed_ratings."""
+
+    tenant_id: UUID
+    cycle_id: UUID
+    subscription_id: UUID
+    period_start: datetime
+    period_end: datetime
+    reason: str
+    attempts: int
+    failed_at: datetime
+    closed: str
+    retry_at: datetime | None

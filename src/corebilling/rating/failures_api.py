@@ -1,0 +1,64 @@
+"""Routes of failed ratings: what is left unbilled, why, and once more."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from corebilling.platform.db import Tx
+from corebilling.platform.http import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Edge,
+    Limit,
+    NamedDependency,
+    Page,
+    Response,
+    after_id,
+    get,
+    page,
+    post,
+)
+from corebilling.rating.failures import FailedRating
+from corebilling.rating.service import RatingService
+
+
+class RetryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which failed periods to rate again; without `ids` all of them."""
+
+    ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+
+
+class RetryOut(msgspec.Struct, frozen=True):
+    """How many periods are to be rated again. Those that fail once more are listed with their new reason."""
+
+    marked: int
+
+
+@get("/v1/admin/ratings/failed", scope="billing:admin", summary="List failed ratings")
+async def list_failed_ratings(
+    edge: NamedDependency[Edge],
+    rating_service: NamedDependency[RatingService],
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[FailedRating]:
+    """Closed periods that have no invoice because they could not be rated, each with what to mend; newest first."""
+    after = after_id(cursor)
+    found = await edge.query(lambda tx: rating_service.failures.find(tx, edge.tenant_id, after=after, limit=limit + 1))
+    return page(found, limit, key=lambda failed: failed.id)
+
+
+@post("/v1/admin/ratings/retry", scope="billing:admin", summary="Rate failed periods again", status_code=202)
+async def retry_failed_ratings(
+    data: RetryRequest, edge: NamedDependency[Edge], rating_service: NamedDependency[RatingService]
+) -> Response[RetryOut]:
+    """Once the cause is mended: a worker rates the periods again within seconds, and they are invoiced."""
+    ids = data.ids
+
+    async def ask(tx: Tx) -> RetryOut:
+        return RetryOut(await rating_service.failures.ask_for_retry(tx, edge.tenant_id, ids))
+
+    return await edge.command(ask, status=202)
+
+
+ROUTES = (list_failed_ratings, retry_failed_ratings)
