@@ -113,7 +113,7 @@ async def _plan(conn: psycopg.AsyncConnection[Any], tenant_id: UUID, subscriptio
         cursor = psycopg.AsyncRawCursor(conn)
         await cursor.execute(
             "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) " + queries.SUM_UP_SERIES,
-            (days, [subscription_id], tenant_id, meter_id, days[0], days[-1], [], 2**62),
+            (days, [subscription_id], tenant_id, meter_id, days[0], days[-1], [], [], [], 2**62),
         )
         return "\n".join(_ran([row[0] for row in await cursor.fetchall()]))
 

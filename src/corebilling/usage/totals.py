@@ -21,7 +21,7 @@ from corebilling.usage.asking import FROM_EVENTS, Asked, weighted
 from corebilling.usage.domain.attribution import Owners
 from corebilling.usage.domain.figures import quotient
 from corebilling.usage.domain.meter import Meter
-from corebilling.usage.domain.windows import Window, bounds, cut_hours, require_windows
+from corebilling.usage.domain.windows import HOUR, Window, bounds, cut_hours, require_windows
 from corebilling.usage.measuring import Measuring
 from corebilling.usage.meters import meter_of
 from corebilling.usage.ports import Clocks, Subscriptions
@@ -152,7 +152,15 @@ async def _found(tx: Tx, series: _Series) -> _Found:
         )
         return [(row.place, row.label, _quantity(meter, row)) for row in by_event]
     cut = cut_hours(series.bounds)
-    summed = await queries.sum_up_series(tx.conn, **series.columns(), epoch=_EVERY_EPOCH, cut_hours=cut)
+    first, last = series.bounds[0], series.bounds[-1]
+    summed = await queries.sum_up_series(
+        tx.conn,
+        **series.columns(),
+        epoch=_EVERY_EPOCH,
+        cut_hours=cut,
+        cut_starts=[max(hour, first) for hour in cut],
+        cut_ends=[min(hour + HOUR, last) for hour in cut],
+    )
     return [(row.place, None, _quantity(meter, row)) for row in summed]
 
 

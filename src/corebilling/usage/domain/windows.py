@@ -9,6 +9,9 @@ from corebilling.kernel.errors import invalid_field
 
 Window = Literal["minute", "hour", "day", "week", "month", "total"]
 
+HOUR = timedelta(hours=1)
+"""The length of a rollup."""
+
 _SECONDS: dict[Window, int] = {"minute": 60, "hour": 3_600}
 _LEAST: dict[Window, timedelta] = {
     "minute": timedelta(minutes=1),

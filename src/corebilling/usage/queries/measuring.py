@@ -183,15 +183,14 @@ FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamp
 LEFT JOIN LATERAL (
   SELECT e.quantity AS level
   FROM (
-    SELECT r.hour_at FROM usage_rollups AS r
+    SELECT r.hour_at, least(r.hour_at + interval '1 hour', q.start_at) AS before_at FROM usage_rollups AS r
     WHERE q.start_at < q.end_at
       AND r.tenant_id = q.tenant_id AND r.subscription_id = q.subscription_id AND r.meter_id = q.meter_id
       AND r.hour_at < q.start_at AND r.epoch + 0 <= q.epoch
     GROUP BY r.hour_at HAVING sum(r.event_count) > 0
     ORDER BY r.hour_at DESC LIMIT 2
   ) AS h
-  CROSS JOIN LATERAL corebilling_counted_usage(
-    q.tenant_id, q.subscription_id, q.meter_id, h.hour_at, least(h.hour_at + interval '1 hour', q.start_at), q.epoch) AS e
+  CROSS JOIN LATERAL corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, h.hour_at, h.before_at, q.epoch) AS e
   ORDER BY e.ts DESC, e.key DESC LIMIT 1
 ) AS held ON true
 CROSS JOIN LATERAL (

@@ -60,9 +60,8 @@ FROM (
   UNION ALL
   SELECT width_bucket(e.ts, $1::timestamptz[]), 1, e.quantity, e.quantity, e.quantity
   FROM unnest($2::uuid[]) AS s(id)
-  CROSS JOIN unnest($7::timestamptz[]) AS c(hour_at)
-  CROSS JOIN LATERAL corebilling_counted_usage($3, s.id, $4,
-    greatest(c.hour_at, $5::timestamptz), least(c.hour_at + interval '1 hour', $6::timestamptz), $8::bigint) AS e
+  CROSS JOIN unnest($8::timestamptz[], $9::timestamptz[]) AS c(start_at, end_at)
+  CROSS JOIN LATERAL corebilling_counted_usage($3, s.id, $4, c.start_at, c.end_at, $10::bigint) AS e
 ) AS p
 GROUP BY p.place HAVING sum(p.event_count) > 0
 ORDER BY p.place
@@ -79,13 +78,26 @@ async def sum_up_series(
     from_at: datetime,
     to_at: datetime,
     cut_hours: Sequence[datetime | None],
+    cut_starts: Sequence[datetime | None],
+    cut_ends: Sequence[datetime | None],
     epoch: int,
 ) -> list[SumUpSeriesRow]:
-    """Events of a meter counted, summed up and the extreme ones, for each window between two bounds that has any: from the rollups, and from the events of hours that a bound divides."""
+    """Events of a meter counted, summed up and the extreme ones, for each window between two bounds that has any: from the rollups, and from the events of hours that a bound divides. Their ends come from outside: computed here, row security would keep them from the index."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(SumUpSeriesRow))
     await _cur.execute(
         SUM_UP_SERIES,
-        (list(bounds), list(subscription_ids), tenant_id, meter_id, from_at, to_at, list(cut_hours), epoch),
+        (
+            list(bounds),
+            list(subscription_ids),
+            tenant_id,
+            meter_id,
+            from_at,
+            to_at,
+            list(cut_hours),
+            list(cut_starts),
+            list(cut_ends),
+            epoch,
+        ),
     )
     _rows: list[SumUpSeriesRow] = await _cur.fetchall()
     return _rows
