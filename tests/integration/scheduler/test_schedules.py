@@ -14,7 +14,8 @@ from corebilling.events.subscription import SubscriptionScheduled
 from corebilling.kernel.contract import Calendar
 from corebilling.kernel.errors import NotFound
 from corebilling.kernel.ids import new_id
-from corebilling.platform.db import Database
+from corebilling.platform.db import Database, Tx
+from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.queries.models import BillingCycle
 from corebilling.tenant import schemas as tenant_schemas
 
@@ -170,6 +171,25 @@ async def test_a_test_clock_stops_where_a_subscription_is_to_be_woken(world: Wor
     assert await world.wake_ups.wake_once() == 1
     await world.deliver()
     assert await world.clocks.advance_once() == (1, 0)
+
+
+async def test_a_clock_does_not_pass_by_a_period_that_was_learnt_while_it_looked(world: World) -> None:
+    tenant_id, subscription = await world.tenant(clock_at=START), new_id()
+    async with world.db.tenant(tenant_id) as tx:
+        await world.tenants.advance(tx, tenant_id, tenant_schemas.ClockAdvance(to=MARCH))
+
+    class HandledJustNow:
+        """The backbone, just when it hands over the last event there was."""
+
+        async def exists(self, tx: Tx, tenant_id: UUID, since: datetime) -> bool:
+            await world.handle(SubscriptionScheduled, [told(tenant_id, subscription, 1, monthly())])
+            return False
+
+    clocks = TestClocks(world.db, sandboxes=world.tenants, unhandled=HandledJustNow())
+    assert await clocks.advance_once() == (0, 1)
+    assert await clocks.advance_once() == (1, 1)
+    async with world.db.tenant(tenant_id) as tx:
+        assert (await world.tenants.now(tx, [tenant_id]))[tenant_id] == FEBRUARY + GRACE
 
 
 async def test_cycles_that_are_invoiced_together_close_as_one_whatever_the_batches(world: World) -> None:
