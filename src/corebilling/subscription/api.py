@@ -20,6 +20,7 @@ from corebilling.platform.http import (
 )
 from corebilling.subscription.api_changes import CHANGE_ROUTES
 from corebilling.subscription.domain.states import SubscriptionStatus
+from corebilling.subscription.examples import EXAMPLES
 from corebilling.subscription.schemas import (
     CancelOrder,
     PhasesOut,
@@ -30,6 +31,8 @@ from corebilling.subscription.schemas import (
     SubscriptionPatch,
 )
 from corebilling.subscription.service import SubscriptionService
+
+__all__ = ["EXAMPLES", "ROUTES"]
 
 
 @post("/v1/subscriptions", scope="billing:write", summary="Create a subscription")

@@ -22,6 +22,9 @@ Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset
 Code = Annotated[str, Meta(min_length=1, max_length=64)]
 EndsAt = Annotated[str, Meta(max_length=40, description="`now`, `period_end`, or an instant ahead.")]
 ChangesAt = Annotated[str, Meta(max_length=40, description="`now`, `renewal`, or an instant ahead.")]
+Definition = Annotated[
+    msgspec.Raw, Meta(extra_json_schema={"type": ["object", "null"], "description": "A price model, or null."})
+]
 PaymentMethod = Annotated[str, Meta(min_length=1, max_length=200, description="Your reference of a way to pay.")]
 
 
@@ -33,7 +36,7 @@ class ItemIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     price: Reference
     quantity: Decimal | None = None
-    definition: msgspec.Raw | UnsetType | None = UNSET
+    definition: Definition | UnsetType = UNSET
 
 
 class AddOnIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,7 +44,7 @@ class AddOnIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     price: Reference
     quantity: Decimal = Decimal(1)
-    definition: msgspec.Raw | None = None
+    definition: Definition | UnsetType = UNSET
 
 
 class CommitmentIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -51,10 +51,10 @@ def moment(sent: str, *words: str) -> str | datetime:
         raise invalid_field("/at", f"send {allowed}, or an instant such as 2026-05-01T00:00:00Z") from None
 
 
-def _definition(sent: msgspec.Raw | UnsetType | None) -> str | UnsetType | None:
+def _definition(sent: msgspec.Raw | UnsetType) -> str | UnsetType | None:
     """The definition without blanks, its numbers as they were sent."""
     if isinstance(sent, UnsetType):
         return UNSET
-    if sent is None or bytes(sent).strip() == b"null":
+    if bytes(sent).strip() == b"null":
         return None
     return msgspec.json.format(bytes(sent), indent=-1).decode()

@@ -72,7 +72,10 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     cost = await api.post("/v1/admin/operator-costs", {"meter": meter, "currency": "EUR", "unit_cost": "0.1"})
     email = f"billing@{name}.example"
     made_customer = await seller.customer(customer, email=email)
-    subscription = await seller.subscribe(customer, plan, external_id=contract)
+    subscription = await seller.subscribe(customer, plan, external_id=contract, coupons=[f"{name}-off"])
+    commitment = {"commitment": {"amount": "5"}, "at": "2027-01-01T00:00:00Z"}
+    await api.post(f"/v1/subscriptions/{contract}/change", commitment)
+    (change,) = (await api.get(f"/v1/subscriptions/{contract}/scheduled-changes"))["data"]
     await seller.advance(FEBRUARY - hours(1))
     await seller.use(event(meter, customer, JANUARY + hours(n), "10") for n in range(5))
     await api.post("/v1/usage", [event(f"{name}-unknown", customer, JANUARY)])
@@ -91,6 +94,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         "plan": [made_plan["id"], plan], "plan_ref": [made_plan["id"], plan], "code": [plan, f"{name}-card", meter],
         "rate_card_id": [card["id"]], "coupon_ref": [coupon["id"], f"{name}-off"], "operator_cost_id": [cost["id"]],
         "customer_id": [made_customer["id"], customer], "customer_ref": [made_customer["id"], customer],
+        "redemption_id": [subscription["coupons"][0]["id"]], "change_id": [change["id"]],
         "external_id": [customer, contract], "email": [email],
         "subscription_id": [subscription["id"], contract], "subscription_ref": [subscription["id"], contract],
         "invoice_id": [open_one, draft, billed["id"], paid, void], "number": [billed["number"]],

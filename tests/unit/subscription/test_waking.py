@@ -115,6 +115,14 @@ def test_a_trial_that_is_canceled_was_never_billed() -> None:
     assert waking.perform(with_trial, TRIAL_END)[0].status == "canceled"
 
 
+def test_what_has_not_begun_is_canceled_at_once() -> None:
+    ahead = agreement(asked=Asked(start_at=NOW + 30 * DAY))
+    ended, told = ending.cancel(ahead, "now", NOW, prorate=True, reason=None)
+    assert (ended.status, ended.ends_at, timeline.contract(ended).phases) == ("canceled", ended.starts_at, ())
+    assert kinds(told) == [SubscriptionCanceled, SubscriptionStatusChanged]
+    assert waking.wake_at(ended) is None
+
+
 def test_an_end_lies_ahead() -> None:
     for when in (NOW, NOW - DAY, NOW + 2000 * DAY):
         with pytest.raises(Invalid):

@@ -26,7 +26,7 @@ def cancel(agreement: Agreement, when: When, now: datetime, *, prorate: bool, re
     if (ends_at, prorate) == (agreement.ends_at, agreement.credit_at_end):
         return agreement, ()
     ordered = replace(agreement, ends_at=ends_at, credit_at_end=prorate, cancel_reason=reason)
-    done, told = waking.perform(ordered, now)
+    done, told = waking.end(ordered, now) if when == "now" else waking.perform(ordered, now)
     return done, (SubscriptionCanceled(agreement.subscription_id, ends_at), *told)
 
 

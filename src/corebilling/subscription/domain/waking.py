@@ -45,7 +45,7 @@ def _dues(agreement: Agreement) -> Iterator[Due]:
     if agreement.is_over:
         return
     if agreement.ends_at is not None:
-        yield Due(agreement.ends_at, _end)
+        yield Due(agreement.ends_at, end)
     if agreement.status == "incomplete" and agreement.expires_at is not None:
         yield Due(agreement.expires_at, _expire)
     if agreement.reminder_at is not None:
@@ -67,7 +67,8 @@ def _dues_of_pause(pause: Pause) -> Iterator[Due]:
         yield Due(pause.ends_at, _resume)
 
 
-def _end(agreement: Agreement, at: datetime) -> Done:
+def end(agreement: Agreement, at: datetime) -> Done:
+    """The end that was ordered has come."""
     return _moved(replace(agreement, opening_at=None, reminder_at=None, expires_at=None), "canceled")
 
 
