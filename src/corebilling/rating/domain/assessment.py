@@ -100,7 +100,7 @@ class Assessment:
             elif kind == "one_off":
                 self._add_one_off(bill, covered, started, standing)
             elif is_ahead(covered):
-                add_ahead(bill, covered, as_of, standing)
+                add_ahead(bill, covered, self._times, as_of, standing)
             else:
                 add_arrears(bill, covered, self.order.period.end)
         add_gone(bill, self._times, standing)
@@ -122,7 +122,7 @@ class Assessment:
             if covered.price.kind == "one_off":
                 self._add_one_off(bill, covered, started, standing)
             elif is_ahead(covered):
-                add_ahead(bill, covered, self.order.as_of, standing)
+                add_ahead(bill, covered, self._times, self.order.as_of, standing)
         add_gone(bill, self._times, standing)
         add_discounts(bill, standing)
         return bill

@@ -67,13 +67,19 @@ def is_ahead(covered: Covered) -> bool:
     return covered.price.kind == "recurring" and covered.price.timing == "advance"
 
 
-def add_ahead(bill: Bill, covered: Covered, as_of: datetime, standing: Standing) -> None:
-    """Settle an item's fee for every term from the bill's period on that has begun by `as_of`."""
+def add_ahead(bill: Bill, covered: Covered, times: Sequence[Covered], as_of: datetime, standing: Standing) -> None:
+    """Settle an item's fee for every term from the bill's period on that has begun by `as_of`.
+
+    `times` are those of all items: what was charged for a time that has gone is given back unless the item came back by then.
+    """
     index = settled_from(bill.contract, bill.period)
     for term in terms_until(bill.contract, index, covered.price.every, as_of):
         first = max(covered.start, term.cut_start)
-        if first <= as_of and first < term.cut_end and not _is_deferred(bill, covered, term):
-            _settle(bill, covered, term, first, _ahead_until(covered, term, first), standing)
+        if first > as_of or first >= term.cut_end or _is_deferred(bill, covered, term):
+            continue
+        last = _ahead_until(covered, term, first)
+        if first < last or not _is_another_s(covered, times, first):
+            _settle(bill, covered, term, first, last, standing)
 
 
 def add_arrears(bill: Bill, covered: Covered, until: datetime) -> None:
@@ -192,6 +198,13 @@ def _ahead_until(covered: Covered, term: Term, first: datetime) -> datetime:
     if covered.kept and first < last:
         return term.end
     return max(first, last)
+
+
+def _is_another_s(gone: Covered, times: Sequence[Covered], at: datetime) -> bool:
+    """Whether an instant after an item's time belongs to a later time of the same item: that one settles it."""
+    return any(
+        other.item.item_id == gone.item.item_id and other.start > gone.start and other.start <= at for other in times
+    )
 
 
 def _is_deferred(bill: Bill, covered: Covered, term: Term) -> bool:
