@@ -25,16 +25,16 @@ BODIES = [
 ]
 
 
-def definitions(value: Any) -> Iterator[dict[str, Any]]:
-    """Every price definition inside a body."""
+def definitions(value: Any, name: str = "") -> Iterator[dict[str, Any]]:
+    """Every price definition inside a body: what stands under `price` or `definition`, or there by currency."""
     if isinstance(value, dict):
-        if "model" in value:
+        if name in {"price", "definition", "currencies"} and "model" in value:
             yield value
-        for inner in value.values():
-            yield from definitions(inner)
+        for key, inner in value.items():
+            yield from definitions(inner, name if name == "currencies" else key)
     elif isinstance(value, list):
         for inner in value:
-            yield from definitions(inner)
+            yield from definitions(inner, name)
 
 
 @pytest.mark.parametrize("kind", BODIES)

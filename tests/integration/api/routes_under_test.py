@@ -108,9 +108,9 @@ class Operation:
     def _resolved(self, schema: Any) -> Any:
         while "$ref" in schema:
             schema = self.components["schemas"][schema["$ref"].rpartition("/")[2]]
-        for choice in schema.get("anyOf", []):
-            if choice.get("type") != "null":
-                return self._resolved(choice)
+        choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
+        if choices:  # one thing rather than a list of such things
+            return self._resolved(next((c for c in choices if c.get("type") != "array"), choices[0]))
         return schema
 
     def _named(self, schema: Any) -> set[str]:

@@ -84,6 +84,19 @@ async def test_the_quote_of_the_design_is_71_60_with_its_calculations(callers: t
     assert [rule["subtotal"] for rule in body["applied_rules"]] == ["51.00", "17.60", "3.00"]
 
 
+async def test_a_quote_is_made_once_for_each_key_and_found_again_by_its_tenant(callers: tuple[Caller, Caller]) -> None:
+    ours, theirs = callers
+    order, key = {"order": {"weight": "5"}}, {"Idempotency-Key": "order-7"}
+    first, again = [await ours.http.post("/v1/pricing/quote", json=order, headers=key) for _ in range(2)]
+    assert first.json() == again.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (await ours.http.get("/v1/pricing/quotes")).json()["data"] == [first.json()]
+    path = f"/v1/pricing/quotes/{first.json()['id']}"
+    assert (await ours.http.get(path)).json() == first.json()
+    assert (await theirs.http.get(path)).status_code == 404
+    assert (await theirs.http.get("/v1/pricing/quotes")).json()["data"] == []
+
+
 @pytest.mark.parametrize(
     ("order", "pointer"),
     [

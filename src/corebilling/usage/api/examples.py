@@ -3,12 +3,35 @@
 from collections.abc import Mapping
 from typing import Any
 
+from corebilling.usage.api.bodies import REPORTED
 from corebilling.usage.correction_schemas import BackfillCreate, EventAmend, EventVoid
+from corebilling.usage.decode import CLOUD_EVENT, CLOUD_EVENTS, JSON
 from corebilling.usage.quota_schemas import QuotaCreate, QuotaPatch, TenantQuotaPut
 from corebilling.usage.rejection_schemas import RejectionsRetry
 from corebilling.usage.schemas import MeterCreate
 
+_EVENT = {
+    "id": "req-0192f3",
+    "source": "/gateway",
+    "meter": "tokens",
+    "customer_id": "acme",
+    "timestamp": "2026-01-05T08:30:00Z",
+    "properties": {"tokens": 1250, "model": "large"},
+}
+_CLOUD_EVENT = {
+    "specversion": "1.0",
+    "id": "req-0192f4",
+    "source": "/gateway",
+    "type": "tokens",
+    "subject": "acme",
+    "time": "2026-01-05T08:31:00Z",
+    "data": {"value": "1250", "properties": {"model": "large"}},
+}
+
 EXAMPLES: Mapping[Any, Any] = {
+    REPORTED[JSON]: [_EVENT],
+    REPORTED[CLOUD_EVENT]: _CLOUD_EVENT,
+    REPORTED[CLOUD_EVENTS]: [_CLOUD_EVENT],
     MeterCreate: {
         "code": "tokens",
         "name": "Tokens",

@@ -15,6 +15,7 @@ from corebilling.platform.http import (
     post,
     require_content_type,
 )
+from corebilling.usage.api.bodies import REPORTED
 from corebilling.usage.decode import CLOUD_EVENT, CLOUD_EVENTS, JSON, decode
 from corebilling.usage.domain.event import ItemResult
 from corebilling.usage.domain.quota import QUOTA_EXCEEDED
@@ -24,7 +25,13 @@ from corebilling.usage.schemas import (
 )
 
 
-@post("/v1/usage", scope="usage:write", status_code=202, summary="Report usage")
+@post(
+    "/v1/usage",
+    scope="usage:write",
+    status_code=202,
+    summary="Report usage",
+    consumes=REPORTED,
+)
 async def report_usage(
     request: Request[Any, Any, Any],
     edge: NamedDependency[Edge],
