@@ -1,3 +1,11 @@
+-- name: GetPlainContracts :many
+-- Hot path of closing periods: what those of a batch agreed to that have nothing but their row. The others are left out.
+SELECT s.tenant_id, s.subscription_id, s.customer_id, s.plan_id, s.currency, s.anchor_at, s.time_zone, s.interval,
+  s.interval_count, s.billing_starts_at, s.ends_at, s.credit_at_end, s.proration, s.consolidate
+FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[]) AS k(tenant_id, subscription_id)
+JOIN subscriptions AS s ON s.tenant_id = k.tenant_id AND s.subscription_id = k.subscription_id
+WHERE NOT (s.phased OR s.interrupted OR s.discounted);
+
 -- name: GetAgreements :many
 -- What a batch of subscriptions, of many tenants, agreed to, as of one instant: a row with the rows of its tables in it.
 -- Subscriptions that have nothing there don't look there: the flags decide.

@@ -14,6 +14,7 @@ from corebilling.subscription import shapes, store
 from corebilling.subscription.desk import Desk
 from corebilling.subscription.domain import timeline
 from corebilling.subscription.domain.agreement import Key
+from corebilling.subscription.plain_contracts import plain_contracts
 from corebilling.subscription.queries import subscriptions as queries
 from corebilling.subscription.schemas import PhaseOut, ScheduledChangeOut, SubscriptionOut
 
@@ -77,8 +78,10 @@ class Reading(Desk):
         return [shapes.shown_change(agreement, term, plans) for term in agreement.scheduled]
 
     async def contracts(self, tx: Tx, keys: Sequence[Key]) -> dict[Key, Contract]:
-        """What subscriptions agreed to, over time; unknown ones are absent. One statement, whatever the batch."""
-        return {key: timeline.contract(each) for key, each in (await store.load(tx, keys)).items()}
+        """What subscriptions agreed to, over time; unknown ones are absent. Two statements at most, whatever the batch."""
+        found = await plain_contracts(tx, keys)
+        rest = [key for key in keys if key not in found]
+        return found | {key: timeline.contract(each) for key, each in (await store.load(tx, rest)).items()}
 
     async def attributions(
         self, tx: Tx, tenant_id: UUID, subscription_refs: Sequence[str], customer_refs: Sequence[str]

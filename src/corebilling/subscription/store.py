@@ -29,6 +29,8 @@ _COUPONS = msgspec.json.Decoder(tuple[Redemption, ...])
 
 async def load(tx: Tx, keys: Sequence[Key]) -> dict[Key, Agreement]:
     """Agreements of many tenants in one statement, so each is of one instant; unknown ones are absent."""
+    if not keys:
+        return {}
     rows = await timelines.get_agreements(
         tx.conn, tenant_ids=[tenant for tenant, _ in keys], subscription_ids=[subscription for _, subscription in keys]
     )

@@ -13,6 +13,8 @@ from corebilling.kernel.errors import Conflict, Invalid, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.party import Attribution
 from corebilling.platform.db import Database
+from corebilling.subscription import store
+from corebilling.subscription.domain import timeline
 from corebilling.subscription.handlers import HANDLERS
 from corebilling.subscription.schemas import CancelOrder, SubscriptionCreate, SubscriptionOut
 from parties import Parties
@@ -195,6 +197,26 @@ async def test_a_cancellation_ends_with_the_running_period_and_is_ordered_once(p
     async with db.tenants([tenant_id]) as tx:
         contract = (await parties.subscriptions.contracts(tx, [(tenant_id, made.id)]))[tenant_id, made.id]
     assert (contract.starts_at, contract.ends_at) == (START, ordered[0].cancel_at)
+
+
+async def test_a_plain_contract_is_what_the_timeline_says(parties: Parties, db: Database) -> None:
+    mine, other = await seller(parties), await seller(parties)
+    for tenant_id in (mine, other):
+        for name, wanted in (
+            ("s-1", {}),
+            ("s-2", {"alignment": "calendar", "proration": "day", "consolidate": True}),
+            ("s-3", {"trial_days": 10, "payment_method": "card"}),
+            ("s-4", {"start_at": START - timedelta(days=40), "anchor_at": START - timedelta(days=50)}),
+        ):
+            made = await parties.subscription(tenant_id, "acme", "basic", name, **wanted)
+            for order in (None, CancelOrder("2026-03-05T00:00:00Z", prorate=False), CancelOrder("now")):
+                async with db.tenant(tenant_id) as tx:
+                    if order is not None:
+                        await parties.subscriptions.cancel(tx, tenant_id, name, order)
+                    contracts = await parties.subscriptions.contracts(tx, [(tenant_id, made.id)])
+                    (agreement,) = (await store.load(tx, [(tenant_id, made.id)])).values()
+                assert agreement.is_plain
+                assert contracts[tenant_id, made.id] == timeline.contract(agreement)
 
 
 async def test_after_its_last_period_it_is_canceled_and_stays_so(parties: Parties, db: Database) -> None:

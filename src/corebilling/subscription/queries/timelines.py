@@ -16,6 +16,25 @@ from psycopg.rows import args_row
 Connection = psycopg.AsyncConnection[Any]
 
 
+class GetPlainContractsRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of GetPlainContracts."""
+
+    tenant_id: UUID
+    subscription_id: UUID
+    customer_id: UUID
+    plan_id: UUID
+    currency: str
+    anchor_at: datetime
+    time_zone: str
+    interval: str
+    interval_count: int
+    billing_starts_at: datetime | None
+    ends_at: datetime | None
+    credit_at_end: bool
+    proration: str
+    consolidate: bool
+
+
 class GetAgreementsRow(msgspec.Struct, frozen=True, gc=False):
     """A row of GetAgreements."""
 
@@ -64,6 +83,25 @@ class LockSubscriptionsRow(msgspec.Struct, frozen=True, gc=False):
 
     tenant_id: UUID
     subscription_id: UUID
+
+
+GET_PLAIN_CONTRACTS: Final = """-- subscription/timelines.sql: GetPlainContracts
+SELECT s.tenant_id, s.subscription_id, s.customer_id, s.plan_id, s.currency, s.anchor_at, s.time_zone, s.interval,
+  s.interval_count, s.billing_starts_at, s.ends_at, s.credit_at_end, s.proration, s.consolidate
+FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, subscription_id)
+JOIN subscriptions AS s ON s.tenant_id = k.tenant_id AND s.subscription_id = k.subscription_id
+WHERE NOT (s.phased OR s.interrupted OR s.discounted)
+"""
+
+
+async def get_plain_contracts(
+    conn: Connection, *, tenant_ids: Sequence[UUID | None], subscription_ids: Sequence[UUID | None]
+) -> list[GetPlainContractsRow]:
+    """Hot path of closing periods: what those of a batch agreed to that have nothing but their row. The others are left out."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(GetPlainContractsRow))
+    await _cur.execute(GET_PLAIN_CONTRACTS, (list(tenant_ids), list(subscription_ids)))
+    _rows: list[GetPlainContractsRow] = await _cur.fetchall()
+    return _rows
 
 
 GET_AGREEMENTS: Final = """-- subscription/timelines.sql: GetAgreements
