@@ -30,27 +30,33 @@ MARGINS: Final = """-- rating/margins.sql: Margins
 SELECT g.place::text AS place, g.currency::text AS currency, g.revenue_minor::bigint AS revenue_minor,
   g.cost::numeric AS cost, g.uncosted_minor::bigint AS uncosted_minor, g.charges::bigint AS charges
 FROM (
-  SELECT (CASE $1::text
-      WHEN 'customer' THEN b.customer_id::text
-      WHEN 'plan' THEN b.plan_id::text
-      WHEN 'meter' THEN coalesce(c.meter_code, '')
-      ELSE to_char(c.period_start AT TIME ZONE $2::text, 'YYYY-MM')
-    END) AS place,
-    b.currency, sum(c.amount_minor + c.discount_minor) AS revenue_minor, coalesce(sum(c.cost), 0) AS cost,
-    coalesce(sum(c.amount_minor + c.discount_minor) FILTER (WHERE c.meter_code IS NOT NULL AND c.cost IS NULL), 0) AS uncosted_minor,
-    count(*) AS charges
-  FROM charges c
+  SELECT (CASE $1::text WHEN 'customer' THEN b.customer_id::text WHEN 'plan' THEN b.plan_id::text ELSE a.part END) AS place,
+    b.currency, sum(a.revenue_minor) AS revenue_minor, sum(a.cost) AS cost, sum(a.uncosted_minor) AS uncosted_minor,
+    sum(a.charges) AS charges
+  FROM (
+    SELECT c.tenant_id, c.subscription_id, c.rated_from, c.rating_id,
+      (CASE $1::text
+        WHEN 'meter' THEN coalesce(c.meter_code, '')
+        WHEN 'month' THEN to_char(c.period_start AT TIME ZONE $2::text, 'YYYY-MM')
+        ELSE ''
+      END) AS part,
+      sum(c.amount_minor + c.discount_minor) AS revenue_minor, coalesce(sum(c.cost), 0) AS cost,
+      coalesce(sum(c.amount_minor + c.discount_minor) FILTER (WHERE c.meter_code IS NOT NULL AND c.cost IS NULL), 0) AS uncosted_minor,
+      count(*) AS charges
+    FROM charges c
+    WHERE c.tenant_id = $3 AND c.period_start >= $4::timestamptz AND c.period_start < $5::timestamptz
+      AND c.kind <> 'carried' AND c.kind <> 'discount'
+    GROUP BY 1, 2, 3, 4, 5
+  ) AS a
   CROSS JOIN LATERAL (
     (SELECT r.customer_id, r.plan_id, r.currency FROM ratings r
-     WHERE r.tenant_id = c.tenant_id AND r.subscription_id = c.subscription_id AND r.period_start = c.rated_from
-       AND r.rating_id = c.rating_id AND r.state = 'final' OFFSET 0)
+     WHERE r.tenant_id = a.tenant_id AND r.subscription_id = a.subscription_id AND r.period_start = a.rated_from
+       AND r.rating_id = a.rating_id AND r.state = 'final' OFFSET 0)
     UNION ALL
     (SELECT i.customer_id, i.plan_id, i.currency FROM interim_ratings i
-     WHERE i.tenant_id = c.tenant_id AND i.subscription_id = c.subscription_id AND i.rating_id = c.rating_id OFFSET 0)
+     WHERE i.tenant_id = a.tenant_id AND i.subscription_id = a.subscription_id AND i.rating_id = a.rating_id OFFSET 0)
   ) AS b
-  WHERE c.tenant_id = $3 AND c.period_start >= $4::timestamptz AND c.period_start < $5::timestamptz
-    AND c.kind <> 'carried' AND c.kind <> 'discount'
-    AND ($6::text IS NULL OR b.currency = $6)
+  WHERE $6::text IS NULL OR b.currency = $6
   GROUP BY 1, 2
 ) AS g
 WHERE $7::text IS NULL OR (g.place, g.currency) > ($7, $8::text)
@@ -72,7 +78,7 @@ async def margins(
     after_currency: str,
     page_size: int,
 ) -> list[MarginsRow]:
-    """Revenue and cost of what is billed for a span of time, by customer, plan, meter or month, a page at a time. A charge's rating is looked up by its key: joined, the planner would read all that the tenant ever had."""
+    """Revenue and cost of a span, a page at a time. Charges are added up by rating, and each rating is looked up once."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(MarginsRow))
     await _cur.execute(
         MARGINS, (group_by, time_zone, tenant_id, from_at, to_at, currency, after_place, after_currency, page_size)
