@@ -10,13 +10,13 @@ from corebilling.kernel.plan import PublishedPlan
 from corebilling.platform.db import Tx
 from corebilling.subscription import shapes
 from corebilling.subscription.desk import Desk
-from corebilling.subscription.domain import changing, facts, timeline, waking
+from corebilling.subscription.domain import changing, facts, items, timeline, waking
 from corebilling.subscription.domain.agreement import Agreement, Change
 from corebilling.subscription.domain.catalog import Catalog
 from corebilling.subscription.domain.changing import PlansById, Wanted
 from corebilling.subscription.domain.orders import require_on_sale
 from corebilling.subscription.schemas import ChangeOrder, ChangePreviewOut, SubscriptionOut
-from corebilling.subscription.wishes import add_ons, item_changes, moment, require_amount
+from corebilling.subscription.wishes import add_ons, item_changes, moment
 
 
 class Changing(Desk):
@@ -78,7 +78,7 @@ class Changing(Desk):
             items=item_changes(order.items, ""),
             add_ons=tuple(catalog.add_on(each, plan, currency, check) for each in added),
             remove=tuple(order.remove),
-            commitment=UNSET if (amount := require_amount(order.commitment, "")) is None else amount,
+            commitment=items.require_commitment(order.commitment.amount, currency, "") if order.commitment else UNSET,
         )
         return Wanted(change, at, order.bill == "now", order.prorate), plans
 

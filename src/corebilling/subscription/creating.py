@@ -15,7 +15,7 @@ from corebilling.subscription.domain.agreement import Agreement
 from corebilling.subscription.domain.facts import Facts
 from corebilling.subscription.domain.terms import Asked
 from corebilling.subscription.schemas import SubscriptionCreate, SubscriptionOut
-from corebilling.subscription.wishes import add_ons, item_changes, require_amount
+from corebilling.subscription.wishes import add_ons, item_changes
 
 
 class Creating(Discounting):
@@ -88,7 +88,7 @@ def _order(item: SubscriptionCreate, pointer: str) -> orders.Order:
         payment_behavior=item.payment_behavior,
         items=item_changes(item.items, pointer),
         add_ons=add_ons(item.add_ons, pointer),
-        commitment=require_amount(item.commitment, pointer),
+        commitment=None if item.commitment is None else item.commitment.amount,
         coupons=tuple(item.coupons),
         proration=item.proration,
         consolidate=item.consolidate,

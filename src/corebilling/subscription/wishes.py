@@ -1,8 +1,7 @@
-"""Items, add-ons and commitments out of requests, with the place where each stands."""
+"""Items, add-ons and moments out of requests, with the place where each stands."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from corebilling.kernel.errors import invalid_field
 from corebilling.subscription.domain.agreement import ItemChange
 from corebilling.subscription.domain.catalog import AddOn
-from corebilling.subscription.schemas import AddOnIn, CommitmentIn, Instant, ItemIn
+from corebilling.subscription.schemas import AddOnIn, Instant, ItemIn
 
 
 def item_changes(wanted: Sequence[ItemIn], pointer: str) -> tuple[ItemChange, ...]:
@@ -29,15 +28,6 @@ def add_ons(wanted: Sequence[AddOnIn], pointer: str) -> tuple[AddOn, ...]:
         where = f"{pointer}/add_ons/{number}"
         found.append(AddOn(item.price, item.quantity, None if definition is UNSET else definition, where))
     return tuple(found)
-
-
-def require_amount(commitment: CommitmentIn | None, pointer: str) -> Decimal | None:
-    """The amount of a commitment. Raises `Invalid` for a negative one."""
-    if commitment is None:
-        return None
-    if commitment.amount < 0:
-        raise invalid_field(f"{pointer}/commitment/amount", "a commitment is 0 or more")
-    return commitment.amount
 
 
 def moment(sent: str, *words: str) -> str | datetime:

@@ -103,7 +103,7 @@ async def test_customer_and_plan_go_by_id_or_by_name(parties: Parties, db: Datab
 async def test_a_plan_in_another_currency_is_refused_with_both_named(parties: Parties) -> None:
     tenant_id = await seller(parties)
     await parties.plan(tenant_id, "us", "USD")
-    with pytest.raises(Conflict, match=r"'us' is in USD, customer 'acme' pays in EUR") as caught:
+    with pytest.raises(Conflict, match=r"'us' is sold in USD, customer 'acme' pays in EUR") as caught:
         await parties.subscription(tenant_id, "acme", "us")
     assert caught.value.fields[0].pointer == "/plan"
 

@@ -45,6 +45,9 @@ def test_what_is_asked_of_items_must_make_sense() -> None:
     twice = (ItemChange("seat", Decimal(2), pointer="/items/0"), ItemChange("seat", pointer="/items/1"))
     assert fault("team", items=twice)[0] == "/items/1/price"
     assert fault("team", items=(ItemChange("seat", Decimal(-1), pointer="/x"),))[0] == "/x/quantity"
+    assert fault("team", items=(ItemChange("seat", Decimal(10) ** 15 + 1, pointer="/x"),))[0] == "/x/quantity"
+    assert fault("team", commitment=Decimal(-1), pointer="/items/0")[0] == "/items/0/commitment/amount"
+    assert fault("team", commitment=Decimal(10) ** 18)[0] == "/commitment/amount"
     pointer, message = fault("team", items=(ItemChange("calls", Decimal(2), pointer="/x"),))
     assert pointer == "/x/quantity"
     assert "its meter counts" in message

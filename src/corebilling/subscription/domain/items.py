@@ -6,12 +6,14 @@ from decimal import Decimal
 from msgspec import UnsetType
 from msgspec.structs import replace
 
-from corebilling.kernel.errors import invalid_field
+from corebilling.kernel.errors import Invalid, invalid_field
 from corebilling.kernel.ids import new_id
+from corebilling.kernel.money import to_minor
 from corebilling.kernel.plan import PlanPrice, PriceKind, PublishedPlan
 from corebilling.subscription.domain.agreement import ItemChange, TermItem, item_of, items_of
 
 MAX_ITEMS = 100
+MAX_QUANTITY = Decimal(10) ** 15
 
 CheckPrice = Callable[[str, PriceKind, str, str], object]
 """(definition, kind, currency, pointer): raises `Invalid` for a price that can't be computed."""
@@ -60,13 +62,24 @@ def _changed(item: TermItem, change: ItemChange, currency: str, check: CheckPric
 
 def require_quantity(item: TermItem, quantity: Decimal, pointer: str) -> None:
     """Raises `Invalid` for a negative quantity, and for any but 1 where a meter counts."""
-    if quantity < 0:
-        raise invalid_field(f"{pointer}/quantity", "a quantity is 0 or more")
+    if not 0 <= quantity <= MAX_QUANTITY:
+        raise invalid_field(f"{pointer}/quantity", "a quantity is 0 or more, and at most 10^15; send such a number")
     if item.kind == "usage" and quantity != 1:
         raise invalid_field(
             f"{pointer}/quantity",
             f"'{item.reference}' is paid by usage, which its meter counts; leave out the quantity",
         )
+
+
+def require_commitment(amount: Decimal, currency: str, pointer: str) -> Decimal:
+    """The amount of a commitment in major units. Raises `Invalid` for a negative one and one that no document can hold."""
+    if amount < 0:
+        raise invalid_field(f"{pointer}/commitment/amount", "a commitment is 0 or more; send such an amount")
+    try:
+        to_minor(amount, currency)
+    except Invalid as error:
+        raise invalid_field(f"{pointer}/commitment/amount", error.message, code=error.code) from None
+    return amount
 
 
 def add_on(

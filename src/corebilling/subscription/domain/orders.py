@@ -115,7 +115,7 @@ def _require_sold(
     mixed = [
         FieldError(
             f"{order.pointer}/plan",
-            f"plan '{plans[order.plan].code}' is in {plans[order.plan].currency}, "
+            f"plan '{plans[order.plan].code}' is sold in {_currencies(plans[order.plan])}, "
             f"customer '{customers[order.customer].external_id}' pays in {customers[order.customer].currency}",
         )
         for order in orders
@@ -125,6 +125,10 @@ def _require_sold(
         raise Conflict(
             f"{mixed[0].detail}; choose a plan in the customer's currency", code="currency_mismatch", fields=mixed
         )
+
+
+def _currencies(plan: PublishedPlan) -> str:
+    return ", ".join(plan.currencies or (plan.currency,))
 
 
 def require_on_sale(plan: PublishedPlan, pointer: str) -> None:
@@ -212,7 +216,9 @@ def _first_term(
         plan.interval,
         plan.interval_count,
         items.stored(items.with_add_ons(wanted, added, f"{order.pointer}/add_ons"), plan, currency),
-        commitment_of(plan, currency) if order.commitment is None else order.commitment,
+        commitment_of(plan, currency)
+        if order.commitment is None
+        else items.require_commitment(order.commitment, currency, order.pointer),
     )
 
 
