@@ -49,6 +49,7 @@ class ChangePreviews:
             for contract in (before, after)
         )
         standing = (await standing_of(tx, [old, new])).get(old.order.key, {})
-        anyway = old.fees_due(standing)
-        charged = with_charges(standing, anyway.lines)
+        # What is owed for the time from then on, and not charged yet, is simply never charged if the change is made.
+        anyway = [line for line in old.fees_due(standing).lines if line.term_start is not None and line.term_start < at]
+        charged = with_charges(standing, anyway)
         return new.fees_due(charged).lines

@@ -24,7 +24,10 @@ class StepOut(msgspec.Struct):
 
 
 class UpcomingLineOut(msgspec.Struct):
-    """One line as it would stand now. `period_start` and `period_end` are those of the usage."""
+    """One line as it would stand now. `period_start` and `period_end` are the time it is for.
+
+    `discount_minor` (0 or less) is its share of the discounts on this invoice, `note` says what the breakdown can't.
+    """
 
     kind: str
     description: str
@@ -38,10 +41,17 @@ class UpcomingLineOut(msgspec.Struct):
     calculation: str
     already_billed_minor: int
     breakdown: list[StepOut]
+    item_id: UUID | None = None
+    discount_minor: int = 0
+    note: str | None = None
 
 
 class UpcomingInvoiceOut(msgspec.Struct):
-    """What the current period would cost if it ended now. `epoch` is the usage watermark that was read."""
+    """What closing the current period would bill with the usage that is there now. `epoch` is the watermark that was read.
+
+    It holds the period's usage and fees, the next period's fees ahead, what changes left to settle, late usage,
+    discounts and carried credits. `total_minor` leaves out what would go on a credit note.
+    """
 
     subscription_id: UUID
     customer_id: UUID
@@ -77,4 +87,7 @@ def shown_line(charge: BilledCharge) -> UpcomingLineOut:
         calculation=formula(charge.derivation),
         already_billed_minor=charge.derivation.already_billed_minor,
         breakdown=[shown_step(step) for step in charge.derivation.steps],
+        item_id=charge.item_id,
+        discount_minor=charge.discount_minor,
+        note=charge.derivation.note,
     )

@@ -112,6 +112,19 @@ async def test_a_change_billed_at_once_makes_the_lines_that_were_previewed_and_i
     assert short((await ratings(world, tenant_id))[2])[-2:] == [("recurring", 6200), ("usage", 0)]
 
 
+async def test_a_change_at_renewal_previews_the_fee_that_the_closing_then_charges(world: World) -> None:
+    tenant_id = await seller(world)
+    await advance(world, tenant_id, START + 10 * DAY)
+    async with world.db.tenant(tenant_id) as tx:
+        order = ChangeOrder(plan="large", at="renewal")
+        previewed = await world.subscriptions.preview_change(tx, tenant_id, "a", order)
+    assert [(line.kind, line.amount_minor) for line in previewed.lines] == [("recurring", 6200)]
+    await change(world, tenant_id, plan="large", at="renewal")
+    await advance(world, tenant_id, FEBRUARY + GRACE)
+    _, january = await ratings(world, tenant_id)
+    assert short(january) == [("usage", 0), ("recurring", 6200)]
+
+
 async def test_a_change_that_waits_is_settled_by_the_closing(world: World) -> None:
     tenant_id = await seller(world)
     await advance(world, tenant_id, START + 10 * DAY)

@@ -58,8 +58,10 @@ class Assessment:
     @property
     def standing_since(self) -> datetime | None:
         """From when on standing charges have to be known; None where nothing here could stand."""
-        bill = self._bill(self.order.period)
-        since = [at for covered in self._times for at in terms_looked_at(bill, covered)]
+        since: list[datetime] = []
+        if any(is_ahead(covered) or covered.price.kind == "one_off" for covered in self._times):
+            bill = self._bill(self.order.period)
+            since += (at for covered in self._times for at in terms_looked_at(bill, covered))
         if any(coupon.amount_off_minor is not None for coupon in self.contract.coupons):
             since.append(self.order.period.start)
         if self.order.interim_at is not None and self.order.interim_at >= self.order.period.start:
