@@ -4,7 +4,7 @@ SELECT m.* FROM unnest(@tenant_ids::uuid[], @ids::uuid[]) AS w(tenant_id, id)
 JOIN meters AS m ON m.tenant_id = w.tenant_id AND m.id = w.id;
 
 -- name: SumUp :many
--- Each window's events counted, summed up and the extreme one, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events. A void makes the extremes of rollups inexact. `epoch + 0` keeps the index by epoch, which serves FindLate, from being taken for the one by hour.
+-- Each window's events counted, summed up and the extreme one, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events. A void makes the extremes of rollups inexact. `epoch + 0` keeps the index by epoch, which serves FindLate, from being taken for the one by hour; OFFSET 0 keeps the ends looked up by the index, instead of all that the subscription ever used.
 SELECT coalesce(counted.event_count, 0)::bigint AS event_count,
   coalesce(CASE q.aggregation WHEN 'count' THEN counted.event_count WHEN 'max' THEN counted.value_max
     WHEN 'min' THEN counted.value_min ELSE counted.value_sum END, 0)::numeric AS quantity,
@@ -16,7 +16,8 @@ SELECT coalesce(counted.event_count, 0)::bigint AS event_count,
     LIMIT 1
   ) IS NOT NULL)::boolean AS inexact
 FROM (
-  SELECT w.*, least(date_bin('1 hour', w.start_at + interval '59 minutes 59.999999 seconds', '2000-01-01 00:00+00'), w.end_at) AS whole_from,
+  SELECT w.tenant_id, w.subscription_id, w.meter_id, w.start_at, w.end_at, w.epoch, w.aggregation, w.place,
+    least(date_bin('1 hour', w.start_at + interval '59 minutes 59.999999 seconds', '2000-01-01 00:00+00'), w.end_at) AS whole_from,
     greatest(date_bin('1 hour', w.end_at, '2000-01-01 00:00+00'), w.start_at) AS whole_to
   FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @meter_ids::uuid[], @starts::timestamptz[], @ends::timestamptz[], @epochs::bigint[], @aggregations::text[])
     WITH ORDINALITY AS w(tenant_id, subscription_id, meter_id, start_at, end_at, epoch, aggregation, place)
@@ -31,7 +32,10 @@ LEFT JOIN LATERAL (
     UNION ALL
     SELECT 1, e.quantity, e.quantity, e.quantity
     FROM (VALUES (q.start_at, q.whole_from), (greatest(q.whole_from, q.whole_to), q.end_at)) AS edge(from_at, to_at),
-      LATERAL corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, edge.from_at, edge.to_at, q.epoch) AS e
+      LATERAL (
+        SELECT x.quantity FROM corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, edge.from_at, edge.to_at, q.epoch) AS x
+        OFFSET 0
+      ) AS e
     WHERE edge.from_at < edge.to_at
   ) AS p
 ) AS counted ON true
@@ -73,7 +77,11 @@ LEFT JOIN LATERAL (
     GROUP BY r.hour_at HAVING sum(r.event_count) > 0
     ORDER BY r.hour_at DESC LIMIT 2
   ) AS h
-  CROSS JOIN LATERAL corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, h.hour_at, h.before_at, q.epoch) AS e
+  CROSS JOIN LATERAL (
+    SELECT x.ts, x.key, x.quantity
+    FROM corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, h.hour_at, h.before_at, q.epoch) AS x
+    OFFSET 0
+  ) AS e
   ORDER BY e.ts DESC, e.key DESC LIMIT 1
 ) AS held ON true
 CROSS JOIN LATERAL (

@@ -71,7 +71,8 @@ SELECT coalesce(counted.event_count, 0)::bigint AS event_count,
     LIMIT 1
   ) IS NOT NULL)::boolean AS inexact
 FROM (
-  SELECT w.tenant_id, w.subscription_id, w.meter_id, w.start_at, w.end_at, w.epoch, w.aggregation, w.place, least(date_bin('1 hour', w.start_at + interval '59 minutes 59.999999 seconds', '2000-01-01 00:00+00'), w.end_at) AS whole_from,
+  SELECT w.tenant_id, w.subscription_id, w.meter_id, w.start_at, w.end_at, w.epoch, w.aggregation, w.place,
+    least(date_bin('1 hour', w.start_at + interval '59 minutes 59.999999 seconds', '2000-01-01 00:00+00'), w.end_at) AS whole_from,
     greatest(date_bin('1 hour', w.end_at, '2000-01-01 00:00+00'), w.start_at) AS whole_to
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[])
     WITH ORDINALITY AS w(tenant_id, subscription_id, meter_id, start_at, end_at, epoch, aggregation, place)
@@ -86,7 +87,10 @@ LEFT JOIN LATERAL (
     UNION ALL
     SELECT 1, e.quantity, e.quantity, e.quantity
     FROM (VALUES (q.start_at, q.whole_from), (greatest(q.whole_from, q.whole_to), q.end_at)) AS edge(from_at, to_at),
-      LATERAL corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, edge.from_at, edge.to_at, q.epoch) AS e
+      LATERAL (
+        SELECT x.quantity FROM corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, edge.from_at, edge.to_at, q.epoch) AS x
+        OFFSET 0
+      ) AS e
     WHERE edge.from_at < edge.to_at
   ) AS p
 ) AS counted ON true
@@ -105,7 +109,7 @@ async def sum_up(
     epochs: Sequence[int | None],
     aggregations: Sequence[str | None],
 ) -> list[SumUpRow]:
-    """Each window's events counted, summed up and the extreme one, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events. A void makes the extremes of rollups inexact. `epoch + 0` keeps the index by epoch, which serves FindLate, from being taken for the one by hour."""
+    """Each window's events counted, summed up and the extreme one, in the order asked for: whole hours from the rollups, what is left of an hour at either end from the events. A void makes the extremes of rollups inexact. `epoch + 0` keeps the index by epoch, which serves FindLate, from being taken for the one by hour; OFFSET 0 keeps the ends looked up by the index, instead of all that the subscription ever used."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(SumUpRow))
     await _cur.execute(
         SUM_UP,
@@ -190,7 +194,11 @@ LEFT JOIN LATERAL (
     GROUP BY r.hour_at HAVING sum(r.event_count) > 0
     ORDER BY r.hour_at DESC LIMIT 2
   ) AS h
-  CROSS JOIN LATERAL corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, h.hour_at, h.before_at, q.epoch) AS e
+  CROSS JOIN LATERAL (
+    SELECT x.ts, x.key, x.quantity
+    FROM corebilling_counted_usage(q.tenant_id, q.subscription_id, q.meter_id, h.hour_at, h.before_at, q.epoch) AS x
+    OFFSET 0
+  ) AS e
   ORDER BY e.ts DESC, e.key DESC LIMIT 1
 ) AS held ON true
 CROSS JOIN LATERAL (
