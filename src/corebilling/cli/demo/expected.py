@@ -24,12 +24,32 @@ def _calls_in_tiers(calls: Decimal) -> Decimal:
     return parts
 
 
+def _storage_by_volume(gb: Decimal) -> Decimal:
+    return gb * (2_500 if gb <= 50 else 1_900)
+
+
+def _packages_of_25(messages: int) -> Decimal:
+    return Decimal(-(-messages // 25) * 4_000)
+
+
 def invoice_cents(plan: str, usage: Usage) -> int:
     """The invoice of a customer on the plan, in cents."""
     if plan == "starter":
         return 2_900 + _cents(usage.api_calls * 57)
     calls = _cents(_calls_in_tiers(usage.api_calls))
     if plan == "growth":
-        return 9_900 + calls + _cents(usage.storage_gb * 1_900)
-    users, messages = len(usage.users) * 12_500, usage.messages * 135
-    return 49_900 + calls + _cents(usage.storage_gb * 1_100) + _cents(Decimal(users)) + _cents(Decimal(messages))
+        return 9_900 + calls + _cents(_storage_by_volume(usage.storage_gb))
+    users, messages = Decimal(len(usage.users) * 12_500), _packages_of_25(usage.messages)
+    return 49_900 + calls + _cents(usage.storage_gb * 1_100) + _cents(users) + _cents(messages)
+
+
+def story_cents(usage: dict[str, Usage]) -> dict[str, list[int]]:
+    """The invoices of the customers with a story, in the order in which they are issued, in cents."""
+    studio, agency = 4_600, 11_800
+    discounted = invoice_cents("growth", usage["newcomer"])
+    return {
+        "upgrader": [studio, agency // 2 - studio // 2, agency],
+        "newcomer": [discounted - _cents(Decimal(discounted * 20))],
+        "committed": [max(90_000, invoice_cents("scale", usage["committed"]))],
+        "watched": [invoice_cents("starter", usage["watched"])],
+    }

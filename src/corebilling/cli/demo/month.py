@@ -1,5 +1,6 @@
 """The demo's main story: a month of many customers, checked against arithmetic of its own."""
 
+from collections import defaultdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from corebilling.cli.client import Client
-from corebilling.cli.demo import billing, show, traffic, world
-from corebilling.cli.demo.expected import invoice_cents
+from corebilling.cli.demo import billing, show, stories, traffic, world
+from corebilling.cli.demo.expected import invoice_cents, story_cents
 from corebilling.cli.demo.figures import Figures
 from corebilling.cli.receiver import Receiver, receiving
 
@@ -24,9 +25,10 @@ def bars(console: Console) -> Progress:
     )
 
 
-async def listen_for_invoices(client: Client, receiver: Receiver) -> None:
+async def listen(client: Client, receiver: Receiver) -> None:
     """Point a webhook endpoint of the tenant at the receiver."""
-    endpoint = await client.post("/v1/webhook-endpoints", {"url": receiver.url, "subjects": ["invoice.*"]})
+    subjects = ["invoice.*", "usage.quota.*"]
+    endpoint = await client.post("/v1/webhook-endpoints", {"url": receiver.url, "subjects": subjects})
     receiver.secret = endpoint["secret"]
 
 
@@ -44,30 +46,40 @@ async def bill_month(
     figures = Figures(customers=customers, events_sent=events)
     wanted = world.customers(customers)
     made, truth = traffic.month(wanted, events)
+    expected = {c.external_id: [invoice_cents(c.plan, truth[c.external_id])] for c in wanted}
+    expected |= story_cents(stories.USAGE)
+    due = sum(map(len, expected.values()))
     async with Client(url, admin_key) as admin:
         _, key = await world.create_tenant(admin, "Demo", world.MONTH_START)
     async with Client(url, key) as client, receiving() as receiver:
-        await listen_for_invoices(client, receiver)
+        await listen(client, receiver)
         await world.create_catalog(client)
         with bars(console) as progress:
             task = progress.add_task("customers and subscriptions", total=customers)
             await world.create_customers(client, wanted, lambda n: progress.advance(task, n))
+            await stories.begin(client)
+            preview = await stories.half_way(client)
             await billing.advance(client, world.MONTH_LAST_HOUR)
             task = progress.add_task("usage events", total=events)
             sent = await traffic.send(client, traffic.batches(made), lambda n: progress.advance(task, n))
-            task = progress.add_task("invoices (by webhook)", total=customers)
+            task = progress.add_task("invoices (by webhook)", total=due)
             figures.billing_seconds = await billing.close_period(
-                client, receiver, AFTER_GRACE, customers, lambda n: progress.advance(task, n)
+                client, receiver, AFTER_GRACE, due, lambda n: progress.advance(task, n)
             )
         _count_usage(figures, sent)
         rows = await billing.read_invoices(client)
         names = {c["id"]: c["external_id"] async for c in client.pages("/v1/customers")}
-        _check_invoices(figures, rows, names, wanted, truth)
+        _check_invoices(figures, rows, names, expected)
         balance = await billing.prove(client, prove_ledger, figures)
-        await _show(console, client, figures, rows, names, balance, output)
+        told = await stories.read(client, rows, names)
+        stories.check(figures, told, preview)
+        await _show_invoices(console, client, figures, rows, names, output)
+        show.stories(console, told, preview, receiver.verified["usage.quota.warning"])
+        show.trial_balance(console, balance)
         figures.webhooks_verified = receiver.verified.total()
         figures.webhooks_refused = receiver.refused
-        figures.check(receiver.verified["invoice.generated"] == customers, "not every invoice was announced by webhook")
+        figures.check(receiver.verified["invoice.generated"] == due, "not every invoice was announced by webhook")
+        figures.check(receiver.verified["usage.quota.warning"] == 1, "the quota's warning didn't come exactly once")
         figures.check(receiver.refused == 0, f"{receiver.refused} webhooks had a wrong signature")
     return figures
 
@@ -83,33 +95,25 @@ def _count_usage(figures: Figures, sent: traffic.Sent) -> None:
 
 
 def _check_invoices(
-    figures: Figures,
-    rows: list[dict[str, Any]],
-    names: dict[str, str],
-    wanted: list[world.Customer],
-    truth: dict[str, traffic.Usage],
+    figures: Figures, rows: list[dict[str, Any]], names: dict[str, str], expected: dict[str, list[int]]
 ) -> None:
     figures.invoices = len(rows)
     figures.invoices_per_second = len(rows) / max(figures.billing_seconds, 1e-9)
     figures.invoiced_minor = sum(row["total_minor"] for row in rows)
-    expected = {c.external_id: invoice_cents(c.plan, truth[c.external_id]) for c in wanted}
-    figures.expected_minor = sum(expected.values())
-    figures.check(len(rows) == len(wanted), f"{len(rows)} invoices for {len(wanted)} subscriptions")
-    for row in rows:
-        name = names[row["customer_id"]]
-        figures.check(
-            row["total_minor"] == expected[name],
-            f"{row['number']} ({name}) is {row['total_minor']} and should be {expected[name]}",
-        )
+    figures.expected_minor = sum(map(sum, expected.values()))
+    billed: dict[str, list[int]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row["number"]):
+        billed[names[row["customer_id"]]].append(row["total_minor"])
+    for name, amounts in expected.items():
+        figures.check(billed[name] == amounts, f"{name} was invoiced {billed[name]} and should be {amounts}")
 
 
-async def _show(
+async def _show_invoices(
     console: Console,
     client: Client,
     figures: Figures,
     rows: list[dict[str, Any]],
     names: dict[str, str],
-    balance: list[dict[str, Any]],
     output: Path,
 ) -> None:
     show.invoices(console, rows, names)
@@ -117,4 +121,3 @@ async def _show(
         largest = max(rows, key=lambda row: row["total_minor"])
         show.explanation(console, await client.get(f"/v1/invoices/{largest['id']}/explain"))
         figures.pdf = str(await billing.save_pdf(client, largest, output))
-    show.trial_balance(console, balance)

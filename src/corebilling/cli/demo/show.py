@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from corebilling.cli.demo.figures import Figures
+from corebilling.cli.demo.stories import STORIES
 from corebilling.kernel.money import from_minor
 
 
@@ -44,6 +45,29 @@ def explanation(console: Console, explained: dict[str, Any]) -> None:
             console.print(f"    {said}", markup=False, soft_wrap=True)
         if line["usage_events"]:
             console.print(f"    [dim]GET {unquote(line['usage_events'])}[/]", soft_wrap=True)
+    console.print()
+
+
+def stories(console: Console, told: dict[str, list[dict[str, Any]]], preview: dict[str, Any], warnings: int) -> None:
+    """What happened to the customers with a story, line by line."""
+    said = {
+        "upgrader": f"previewed at {amount(preview['total_minor'], preview['currency'])}, with the same lines",
+        "watched": f"usage.quota.warning came by webhook {'once' if warnings == 1 else f'{warnings} times'}",
+    }
+    console.print("Four customers with a story")
+    for name, invoices_of_one in told.items():
+        console.print(f"[bold]{name}[/] {STORIES[name]}", soft_wrap=True)
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0), width=78)
+        table.add_column(no_wrap=True)
+        table.add_column(ratio=1)
+        table.add_column(justify="right", no_wrap=True)
+        for invoice in invoices_of_one:
+            for place, line in enumerate(invoice["lines"]):
+                number = "" if place else f"  {invoice['number']}"
+                table.add_row(number, line["description"], amount(line["amount_minor"], invoice["currency"]))
+        console.print(table)
+        if name in said:
+            console.print(f"  {said[name]}", soft_wrap=True)
     console.print()
 
 

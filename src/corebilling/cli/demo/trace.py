@@ -13,7 +13,7 @@ from rich.console import Console
 from corebilling.cli.client import Client
 from corebilling.cli.demo import billing, show, world
 from corebilling.cli.demo.figures import Figures
-from corebilling.cli.demo.month import bars, listen_for_invoices
+from corebilling.cli.demo.month import bars, listen
 from corebilling.cli.demo.traffic import UsageEvent, batches, send
 from corebilling.cli.receiver import receiving
 from corebilling.kernel.errors import Invalid
@@ -66,7 +66,7 @@ async def bill_trace(
     async with Client(url, admin_key) as admin:
         _, key = await world.create_tenant(admin, "Trace", start)
     async with Client(url, key) as client, receiving() as receiver:
-        await listen_for_invoices(client, receiver)
+        await listen(client, receiver)
         await _create_plan(client)
         await billing.advance(client, end - timedelta(hours=1))
         with bars(console) as progress:

@@ -23,10 +23,12 @@ CALL_TIERS = [
     {"up_to": "5000", "unit_amount": "0.0042", "flat_amount": "0"},
     {"up_to": None, "unit_amount": "0.0031", "flat_amount": "5"},
 ]
+STORAGE_BY_VOLUME = [{"up_to": "50", "unit_amount": "0.25"}, {"up_to": None, "unit_amount": "0.19"}]
 
 
-def _recurring(name: str, amount: str) -> dict[str, Any]:
-    return {"kind": "recurring", "name": name, "price": {"model": "flat", "amount": amount}}
+def recurring(name: str, amount: str, timing: str = "arrears") -> dict[str, Any]:
+    """A monthly fee; `timing` says whether it is due ahead (`advance`) or at the month's end."""
+    return {"kind": "recurring", "name": name, "timing": timing, "price": {"model": "flat", "amount": amount}}
 
 
 def _usage(name: str, meter: str, unit: str, price: dict[str, Any]) -> dict[str, Any]:
@@ -37,26 +39,29 @@ PLANS: tuple[dict[str, Any], ...] = (
     {
         "code": "starter", "name": "Starter", "currency": "EUR", "interval": "month",
         "prices": [
-            _recurring("Starter, monthly", "29.00"),
+            recurring("Starter, monthly", "29.00"),
             _usage("API calls", "api_calls", "call", {"model": "per_unit", "unit_amount": "0.0057"}),
         ],
     },
     {
         "code": "growth", "name": "Growth", "currency": "EUR", "interval": "month",
         "prices": [
-            _recurring("Growth, monthly", "99.00"),
+            recurring("Growth, monthly", "99.00"),
             _usage("API calls", "api_calls", "call", {"model": "graduated", "tiers": CALL_TIERS}),
-            _usage("Storage", "storage_gb", "GB", {"model": "per_unit", "unit_amount": "0.19"}),
+            _usage("Storage", "storage_gb", "GB", {"model": "volume", "tiers": STORAGE_BY_VOLUME}),
         ],
     },
     {
         "code": "scale", "name": "Scale", "currency": "EUR", "interval": "month",
         "prices": [
-            _recurring("Scale, monthly", "499.00"),
+            recurring("Scale, monthly", "499.00"),
             _usage("API calls", "api_calls", "call", {"model": "graduated", "tiers": CALL_TIERS}),
             _usage("Storage", "storage_gb", "GB", {"model": "per_unit", "unit_amount": "0.11"}),
             _usage("Active users", "active_users", "user", {"model": "per_unit", "unit_amount": "1.25"}),
-            _usage("Messages", "messages", "message", {"model": "per_unit", "unit_amount": "0.0135"}),
+            _usage(
+                "Messages", "messages", "message",
+                {"model": "package", "package_size": "25", "package_amount": "0.40"},
+            ),
         ],
     },
 )  # fmt: skip
