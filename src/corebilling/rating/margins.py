@@ -8,9 +8,9 @@ import msgspec
 
 from corebilling.kernel.errors import FieldError, Invalid
 from corebilling.platform.db import Tx
-from corebilling.rating.margin_schemas import MarginGroup, MarginOut, shown_margin
 from corebilling.rating.ports import Customers, Plans, Tenants
 from corebilling.rating.queries import margins as queries
+from corebilling.rating.schemas.margins import MarginGroup, MarginOut, shown_margin
 
 Place = tuple[str, str]
 """Where a row stands in the list: what it is about, and its currency."""

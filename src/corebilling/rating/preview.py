@@ -16,8 +16,8 @@ from corebilling.rating.domain.engine import of_quantity, rate
 from corebilling.rating.domain.groups import Values
 from corebilling.rating.domain.price import Price, parse
 from corebilling.rating.metrics import counted
-from corebilling.rating.preview_schemas import PreviewEvent, PreviewOut, PreviewPrior, PreviewRequest
-from corebilling.rating.schemas import shown_step
+from corebilling.rating.schemas.preview import PreviewEvent, PreviewOut, PreviewPrior, PreviewRequest
+from corebilling.rating.schemas.words import shown_step
 
 _REMEMBERED_BYTES = 4096
 """Definitions up to this size are kept parsed: callers try the same price with one quantity after the other."""

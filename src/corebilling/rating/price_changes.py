@@ -9,7 +9,7 @@ from corebilling.kernel.references import as_id
 from corebilling.platform.db import Tx
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.ports import MeterGroups, PlanNames, Tenants
-from corebilling.rating.simulation_schemas import PriceChange, ResolvedChange
+from corebilling.rating.schemas.simulation import PriceChange, ResolvedChange
 
 
 class PriceChanges:

@@ -12,7 +12,7 @@ from corebilling.rating.domain import rate_card
 from corebilling.rating.metrics import counted
 from corebilling.rating.ports import Clocks, Customers, RateCards
 from corebilling.rating.queries import quotes as queries
-from corebilling.rating.quote_schemas import QuoteOut, QuoteRequest, measured, shown_quote
+from corebilling.rating.schemas.quotes import QuoteOut, QuoteRequest, measured, shown_quote
 
 _decode = msgspec.json.Decoder(QuoteOut).decode
 

@@ -19,7 +19,7 @@ from corebilling.rating.domain.timeline import known_at
 from corebilling.rating.ports import Clocks, Contracts, Customers, Plans, Subscribers, Usage
 from corebilling.rating.price_changes import PriceChanges
 from corebilling.rating.pricebook import PriceBook
-from corebilling.rating.simulation_schemas import (
+from corebilling.rating.schemas.simulation import (
     CustomerTotals,
     SimulationOrder,
     SimulationRequest,

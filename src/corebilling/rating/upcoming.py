@@ -10,7 +10,7 @@ from corebilling.rating.domain.rating import NOTHING_BILLED, RatingOrder, Unrate
 from corebilling.rating.ports import Clocks, Contracts, Subscriptions, Usage
 from corebilling.rating.queries import settling as queries
 from corebilling.rating.rater import Rater
-from corebilling.rating.schemas import UpcomingInvoiceOut, shown_line
+from corebilling.rating.schemas.upcoming import UpcomingInvoiceOut, shown_line
 
 
 class UpcomingInvoices:

@@ -11,7 +11,7 @@ from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Database
 from corebilling.rating.live import CLAIM_LEASE
-from corebilling.rating.quote_schemas import QuoteRequest
+from corebilling.rating.schemas.quotes import QuoteRequest
 
 DAY = timedelta(days=1)
 FEBRUARY = START + 31 * DAY

@@ -13,10 +13,10 @@ from corebilling.events.rating import RatingCompleted
 from corebilling.kernel.errors import Invalid, NotFound
 from corebilling.platform.db import Database
 from corebilling.pricing.schemas import OperatorCostCreate, RateCardCreate
-from corebilling.rating.margin_schemas import MarginGroup, MarginOut
 from corebilling.rating.margins import MarginQuestion
-from corebilling.rating.quote_schemas import QuoteOut, QuoteRequest
 from corebilling.rating.quotes import QuoteFilter
+from corebilling.rating.schemas.margins import MarginGroup, MarginOut
+from corebilling.rating.schemas.quotes import QuoteOut, QuoteRequest
 
 DAY = timedelta(days=1)
 FEBRUARY = START + 31 * DAY

@@ -15,8 +15,8 @@ from corebilling.platform.db import Database
 from corebilling.platform.jobs.kinds import JobHost
 from corebilling.platform.jobs.worker import JobWorker
 from corebilling.rating.jobs import JOBS
+from corebilling.rating.schemas.simulation import SimulationRequest, SimulationResult
 from corebilling.rating.simulation import MOST_AFFECTED
-from corebilling.rating.simulation_schemas import SimulationRequest, SimulationResult
 
 DAY = timedelta(days=1)
 FEBRUARY = START + 31 * DAY

@@ -14,7 +14,7 @@ from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
 from corebilling.rating.domain.amounts import sum_of
 from corebilling.rating.domain.engine import minor_amount, of_quantity, rate, true_up_minor
 from corebilling.rating.preview import preview
-from corebilling.rating.preview_schemas import PreviewRequest
+from corebilling.rating.schemas.preview import PreviewRequest
 
 
 def whole(derivation: Derivation) -> Decimal:

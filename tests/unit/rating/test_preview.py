@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from corebilling.kernel.errors import Invalid
-from corebilling.rating.examples import EXAMPLES
+from corebilling.rating.api.examples import EXAMPLES
 from corebilling.rating.preview import preview
-from corebilling.rating.preview_schemas import PreviewOut, PreviewRequest
+from corebilling.rating.schemas.preview import PreviewOut, PreviewRequest
 
 PER_UNIT = {"model": "per_unit", "unit_amount": "0.10"}
 PERCENTAGE = {"model": "percentage", "rate": "0.029", "fixed_amount": "0.30", "free_events": 1}

@@ -8,7 +8,7 @@ import pytest
 
 from corebilling.rating.domain.price import MODELS
 from corebilling.rating.preview import preview
-from corebilling.rating.preview_schemas import PreviewRequest
+from corebilling.rating.schemas.preview import PreviewRequest
 
 GUIDE = (Path(__file__).resolve().parents[3] / "docs/guides/price-models.md").read_text()
 EXAMPLES = re.findall(r"```json\n(.*?)```\n[^`]*?Amount: `([^`]+)`", GUIDE, re.DOTALL)

@@ -1,26 +1,14 @@
 """What upcoming invoices look like on the wire. Decimals are strings of plain digits."""
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
-from corebilling.kernel.charge import BilledCharge, DerivationStep
+from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.decimals import plain
 from corebilling.rating.domain.engine import formula
-
-Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
-
-
-class StepOut(msgspec.Struct):
-    """One step: `quantity` x `unit_amount` + `flat_amount` = `amount`."""
-
-    label: str
-    quantity: str
-    unit_amount: str
-    flat_amount: str
-    amount: str
+from corebilling.rating.schemas.words import StepOut, shown_step
 
 
 class UpcomingLineOut(msgspec.Struct):
@@ -63,13 +51,6 @@ class UpcomingInvoiceOut(msgspec.Struct):
     epoch: int
     engine_version: str
     lines: list[UpcomingLineOut]
-
-
-def shown_step(step: DerivationStep) -> StepOut:
-    """A step on the wire."""
-    return StepOut(
-        step.label, plain(step.quantity), plain(step.unit_amount), plain(step.flat_amount), plain(step.amount)
-    )
 
 
 def shown_line(charge: BilledCharge) -> UpcomingLineOut:

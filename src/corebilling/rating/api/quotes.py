@@ -18,8 +18,8 @@ from corebilling.platform.http import (
     page,
     post,
 )
-from corebilling.rating.quote_schemas import QuoteOut, QuoteRequest
 from corebilling.rating.quotes import QuoteFilter, Quotes
+from corebilling.rating.schemas.quotes import QuoteOut, QuoteRequest
 
 _Since = Annotated[datetime | None, QueryParameter(name="from", description="Quoted at this instant or later.")]
 _Before = Annotated[datetime | None, QueryParameter(name="to", description="Quoted before this instant.")]

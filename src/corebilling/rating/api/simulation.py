@@ -2,8 +2,8 @@
 
 from corebilling.platform.http import Edge, NamedDependency, Response, post
 from corebilling.platform.jobs.schemas import JobOut
+from corebilling.rating.schemas.simulation import SimulationRequest
 from corebilling.rating.simulation import Simulation
-from corebilling.rating.simulation_schemas import SimulationRequest
 
 
 @post("/v1/pricing/simulate", scope="billing:admin", summary="Try changed prices on past usage", status_code=202)

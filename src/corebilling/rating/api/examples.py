@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from corebilling.rating.failures_api import RetryRequest
-from corebilling.rating.preview_schemas import PreviewRequest
-from corebilling.rating.quote_schemas import QuoteRequest
-from corebilling.rating.simulation_schemas import SimulationRequest
+from corebilling.rating.schemas.failures import RetryRequest
+from corebilling.rating.schemas.preview import PreviewRequest
+from corebilling.rating.schemas.quotes import QuoteRequest
+from corebilling.rating.schemas.simulation import SimulationRequest
 
 _TIERS = [
     {"up_to": "1000", "unit_amount": "0.10"},

@@ -9,8 +9,8 @@ import msgspec
 
 from corebilling.kernel.errors import invalid_field
 from corebilling.platform.http import DEFAULT_LIMIT, Cursor, Edge, Limit, NamedDependency, Page, QueryParameter, get
-from corebilling.rating.margin_schemas import MarginGroup, MarginOut
 from corebilling.rating.margins import MarginQuestion, Margins, Place
+from corebilling.rating.schemas.margins import MarginGroup, MarginOut
 
 _From = Annotated[datetime, QueryParameter(name="from", description="Charges for time that begins here or later.")]
 _To = Annotated[datetime, QueryParameter(name="to", description="Charges for time that begins before this.")]

@@ -1,10 +1,5 @@
 """Routes of failed ratings: what is left unbilled, why, and once more."""
 
-from typing import Annotated
-from uuid import UUID
-
-import msgspec
-
 from corebilling.platform.db import Tx
 from corebilling.platform.http import (
     DEFAULT_LIMIT,
@@ -20,19 +15,8 @@ from corebilling.platform.http import (
     post,
 )
 from corebilling.rating.failures import FailedRating
+from corebilling.rating.schemas.failures import RetryOut, RetryRequest
 from corebilling.rating.service import RatingService
-
-
-class RetryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which failed periods to rate again; without `ids` all of them."""
-
-    ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=1000)] | None = None
-
-
-class RetryOut(msgspec.Struct, frozen=True):
-    """How many periods are to be rated again. Those that fail once more are listed with their new reason."""
-
-    marked: int
 
 
 @get("/v1/admin/ratings/failed", scope="billing:admin", summary="List failed ratings")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from corebilling.rating.schemas import Currency, StepOut
+from corebilling.rating.schemas.words import Currency, StepOut
 
 MAX_EVENTS = 10_000
 

@@ -1,0 +1,1 @@
+"""What goes over the wire about previews, quotes, margins, simulations, failed ratings and upcoming invoices."""
