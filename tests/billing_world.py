@@ -45,11 +45,11 @@ from corebilling.subscription.schemas import SubscriptionCreate
 from corebilling.subscription.service import SubscriptionService
 from corebilling.tenant.schemas import TenantCreate
 from corebilling.tenant.service import TenantService
-from corebilling.usage.correction_schemas import EventVoid
 from corebilling.usage.domain.correction import Author
 from corebilling.usage.domain.event import UsageEvent
 from corebilling.usage.meters import Meters
 from corebilling.usage.schemas import MeterCreate
+from corebilling.usage.schemas.corrections import EventVoid
 from corebilling.usage.service import UsageService
 
 GRACE = timedelta(hours=1)

@@ -39,6 +39,12 @@ def test_the_openapi_document_follows_the_specification() -> None:
     assert len(document["paths"]) > 40
 
 
+def test_no_name_in_the_openapi_document_tells_of_a_module() -> None:
+    """Two structs of the same name would be told apart by their modules, in every generated client."""
+    schemas = json.loads((ROOT / "docs" / "openapi.json").read_text())["components"]["schemas"]
+    assert not [name for name in schemas if "." in name]
+
+
 @BY_SUBJECT
 def test_a_schema_is_a_schema_and_says_what_the_catalog_says(event: EventType) -> None:
     schema = schema_of(event)

@@ -10,7 +10,7 @@ from corebilling.kernel.period import Interval
 from corebilling.kernel.plan import Commitment, PlanPrice, PriceKind, PublishedPlan, Timing
 from corebilling.pricing.domain.price_code import codes
 from corebilling.pricing.queries import models
-from corebilling.pricing.schemas import CommitmentOut, PlanOut, PriceOut
+from corebilling.pricing.schemas import PlanCommitmentOut, PlanOut, PriceOut
 
 _COMMITMENTS = msgspec.json.Decoder(tuple[Commitment, ...])
 
@@ -75,9 +75,9 @@ def plan_out(plan: models.Plan, prices: Sequence[models.Price]) -> PlanOut:
     )
 
 
-def _commitment_out(commitments: Sequence[Commitment]) -> CommitmentOut:
+def _commitment_out(commitments: Sequence[Commitment]) -> PlanCommitmentOut:
     main, *others = commitments
-    return CommitmentOut(plain(main.amount), {each.currency: plain(each.amount) for each in others})
+    return PlanCommitmentOut(plain(main.amount), {each.currency: plain(each.amount) for each in others})
 
 
 def _price_out(plan: models.Plan, price: models.Price, code: str) -> PriceOut:

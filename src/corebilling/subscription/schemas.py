@@ -110,7 +110,7 @@ class CommitmentOut(msgspec.Struct, frozen=True):
     currency: str
 
 
-class CouponOut(msgspec.Struct, frozen=True):
+class RedeemedCouponOut(msgspec.Struct, frozen=True):
     """A coupon on the subscription: it discounts the periods from `first_period` to `last_period` (null: for ever)."""
 
     id: UUID
@@ -166,7 +166,7 @@ class SubscriptionOut(msgspec.Struct, frozen=True):
     current_period: PeriodOut | None
     items: list[ItemOut]
     commitment: CommitmentOut | None
-    coupons: list[CouponOut]
+    coupons: list[RedeemedCouponOut]
     proration: Proration
     consolidate: bool
     pause: PauseOut | None
@@ -206,7 +206,7 @@ class ChangeOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     prorate: bool = True
 
 
-class LineOut(msgspec.Struct, frozen=True):
+class ChangeLineOut(msgspec.Struct, frozen=True):
     """A line that an invoice for the change would have."""
 
     kind: str
@@ -221,7 +221,7 @@ class LineOut(msgspec.Struct, frozen=True):
 class ChangePreviewOut(msgspec.Struct, frozen=True):
     """What a change would be invoiced with. `next_invoice` is when these lines come, unless it is billed at once."""
 
-    lines: list[LineOut]
+    lines: list[ChangeLineOut]
     total_minor: int
     currency: str
     effective_at: datetime

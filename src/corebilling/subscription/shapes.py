@@ -13,13 +13,13 @@ from corebilling.kernel.plan import PublishedPlan
 from corebilling.subscription.domain import items, timeline
 from corebilling.subscription.domain.agreement import Agreement, Pause, Redemption, Term, TermItem
 from corebilling.subscription.schemas import (
+    ChangeLineOut,
     CommitmentOut,
-    CouponOut,
     ItemOut,
-    LineOut,
     PauseOut,
     PeriodOut,
     PhaseOut,
+    RedeemedCouponOut,
     ScheduledChangeOut,
     SubscriptionOut,
 )
@@ -98,10 +98,10 @@ def shown_change(agreement: Agreement, term: Term, plans: PlansById) -> Schedule
     )
 
 
-def shown_lines(charges: Sequence[BilledCharge]) -> list[LineOut]:
+def shown_lines(charges: Sequence[BilledCharge]) -> list[ChangeLineOut]:
     """Charges as the lines that they would become."""
     return [
-        LineOut(
+        ChangeLineOut(
             kind=charge.kind,
             description=charge.description,
             quantity=plain(charge.quantity),
@@ -165,8 +165,8 @@ def _commitment(amount: Decimal | None, currency: str) -> CommitmentOut | None:
     return None if amount is None else CommitmentOut(plain(amount), currency)
 
 
-def _coupon(coupon: Redemption) -> CouponOut:
-    return CouponOut(
+def _coupon(coupon: Redemption) -> RedeemedCouponOut:
+    return RedeemedCouponOut(
         id=coupon.redemption_id,
         coupon_id=coupon.coupon_id,
         code=coupon.code,

@@ -8,7 +8,6 @@ import msgspec
 from corebilling.kernel.errors import Conflict, FieldError, Invalid, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
-from corebilling.usage.correction_schemas import BackfillAnswer, BackfillCreate, BackfillEvent
 from corebilling.usage.correction_trail import hold_locks
 from corebilling.usage.corrections import Corrections
 from corebilling.usage.domain.attribution import Owners
@@ -17,6 +16,7 @@ from corebilling.usage.domain.correction import Author, Correction, StoredEvent,
 from corebilling.usage.domain.event import Refusal, UsageEvent
 from corebilling.usage.domain.normalise import Normaliser, Surroundings, UsageRow
 from corebilling.usage.queries import corrections as queries
+from corebilling.usage.schemas.corrections import BackfillAnswer, BackfillCreate, BackfillEvent
 
 MOST_REPLACED = 50_000
 """Events that one backfill may replace; they are read, compared and taken back in one transaction."""

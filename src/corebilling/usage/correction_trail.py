@@ -12,7 +12,6 @@ from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.platform import audit
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
-from corebilling.usage.correction_schemas import CorrectionOut, Touched
 from corebilling.usage.domain.correction import (
     Author,
     BackfillMode,
@@ -27,6 +26,7 @@ from corebilling.usage.domain.sums import exact_sum
 from corebilling.usage.ingest import Ingest
 from corebilling.usage.queries import corrections as queries
 from corebilling.usage.queries import ingest as ingest_queries
+from corebilling.usage.schemas.corrections import CorrectionOut, Touched
 
 _SERIES_PER_EVENT = 1_000
 

@@ -14,7 +14,6 @@ from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import Conflict, FieldError, Invalid, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
-from corebilling.usage.correction_schemas import CorrectionOut, EventAmend, EventVoid
 from corebilling.usage.correction_trail import Trail, hold_locks
 from corebilling.usage.domain.attribution import Owners
 from corebilling.usage.domain.correction import Author, Correction, StoredEvent, name_of, says_the_same
@@ -22,6 +21,7 @@ from corebilling.usage.domain.event import Refusal, UsageEvent
 from corebilling.usage.domain.identity import corrected_key, event_key
 from corebilling.usage.domain.normalise import Normaliser, Surroundings, UsageRow
 from corebilling.usage.queries import corrections as queries
+from corebilling.usage.schemas.corrections import CorrectionOut, EventAmend, EventVoid
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 

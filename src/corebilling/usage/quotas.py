@@ -17,7 +17,7 @@ from corebilling.platform.db import Tx
 from corebilling.usage.domain.quota import Quota, QuotaScope, crossed_by_change, span_of
 from corebilling.usage.queries import quotas as queries
 from corebilling.usage.quota_gate import QuotaGate, hold_counters, quota_of, set_counters, tell
-from corebilling.usage.quota_schemas import (
+from corebilling.usage.schemas.quotas import (
     QuotaCreate,
     QuotaOut,
     QuotaPatch,

@@ -12,7 +12,7 @@ from corebilling.usage.decode import decode_kept
 from corebilling.usage.domain.event import ItemResult
 from corebilling.usage.ingest import Ingest
 from corebilling.usage.queries import rejections as queries
-from corebilling.usage.rejection_schemas import MOST_RETRIED, RejectionOut, RejectionsRetry, RetriedOut, RetryAnswer
+from corebilling.usage.schemas.rejections import MOST_RETRIED, RejectionOut, RejectionsRetry, RetriedOut, RetryAnswer
 
 
 class RejectionFilter(msgspec.Struct, frozen=True):

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from usage_scene import Scene, Seller
 
-from corebilling.usage.correction_schemas import CorrectionOut, EventAmend, EventVoid
 from corebilling.usage.domain.correction import Author
 from corebilling.usage.domain.event import UsageEvent
+from corebilling.usage.schemas.corrections import CorrectionOut, EventAmend, EventVoid
 
 BY = Author("key:clerk", "POST /v1/usage/events/void", "request-1")
 

@@ -10,8 +10,8 @@ from usage_scene import FAR, Scene, Seller
 
 from corebilling.kernel.errors import Conflict, DomainError, Invalid
 from corebilling.subscription.schemas import SubscriptionCreate
-from corebilling.usage.correction_schemas import BackfillAnswer, BackfillCreate, EventVoid
 from corebilling.usage.domain.correction import Author
+from corebilling.usage.schemas.corrections import BackfillAnswer, BackfillCreate, EventVoid
 
 BY = Author("key:clerk", "POST /v1/usage/backfills", "request-1")
 

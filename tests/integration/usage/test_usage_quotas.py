@@ -14,7 +14,7 @@ from corebilling.kernel.errors import Conflict, DomainError, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.platform.clock import wall_clock
 from corebilling.usage.housekeeping import UsageHousekeeping
-from corebilling.usage.quota_schemas import QuotaCreate, QuotaOut, QuotaPatch, TenantQuotaPut
+from corebilling.usage.schemas.quotas import QuotaCreate, QuotaOut, QuotaPatch, TenantQuotaPut
 from corebilling.usage.service import UsageService
 
 _WARNING, _EXCEEDED = "usage.quota.warning", "usage.quota.exceeded"

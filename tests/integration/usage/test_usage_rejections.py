@@ -13,9 +13,9 @@ from usage_scene import Scene, Seller
 from corebilling.kernel.errors import Invalid, NotFound
 from corebilling.usage.decode import decode
 from corebilling.usage.housekeeping import UsageHousekeeping
-from corebilling.usage.rejection_schemas import RejectionOut, RejectionsRetry, RetryAnswer
 from corebilling.usage.rejections import RejectionFilter
 from corebilling.usage.schemas import MeterCreate
+from corebilling.usage.schemas.rejections import RejectionOut, RejectionsRetry, RetryAnswer
 
 
 async def _kept(scene: Scene, seller: Seller, wanted: RejectionFilter = RejectionFilter()) -> list[RejectionOut]:

@@ -3,8 +3,8 @@
 from corebilling.pricing.schemas.coupons import CouponCreate, CouponOut, CouponStatus
 from corebilling.pricing.schemas.operator_costs import OperatorCostCreate, OperatorCostOut
 from corebilling.pricing.schemas.plans import (
-    CommitmentIn,
-    CommitmentOut,
+    PlanCommitmentIn,
+    PlanCommitmentOut,
     PlanCreate,
     PlanOut,
     PlanStatus,
@@ -15,13 +15,13 @@ from corebilling.pricing.schemas.plans import (
 from corebilling.pricing.schemas.rate_cards import RateCardCreate, RateCardEnd, RateCardOut, RuleIn, RuleOut
 
 __all__ = [
-    "CommitmentIn",
-    "CommitmentOut",
     "CouponCreate",
     "CouponOut",
     "CouponStatus",
     "OperatorCostCreate",
     "OperatorCostOut",
+    "PlanCommitmentIn",
+    "PlanCommitmentOut",
     "PlanCreate",
     "PlanOut",
     "PlanStatus",

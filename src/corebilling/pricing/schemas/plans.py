@@ -38,7 +38,7 @@ class PriceCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     currencies: dict[Currency, msgspec.Raw] = {}
 
 
-class CommitmentIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PlanCommitmentIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The least that a whole period costs, in the plan's currency and, in `currencies`, in each other one."""
 
     amount: Decimal
@@ -57,7 +57,7 @@ class PlanVersionCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     interval: Interval = "month"
     interval_count: Annotated[int, Meta(ge=1, le=12)] = 1
     trial_days: Annotated[int, Meta(ge=0, le=730)] = 0
-    commitment: CommitmentIn | None = None
+    commitment: PlanCommitmentIn | None = None
     prices: Annotated[list[PriceCreate], Meta(min_length=1, max_length=100)]
 
 
@@ -87,7 +87,7 @@ class PriceOut(msgspec.Struct, frozen=True):
     price: msgspec.Raw
 
 
-class CommitmentOut(msgspec.Struct, frozen=True):
+class PlanCommitmentOut(msgspec.Struct, frozen=True):
     """The least that a whole period costs: `amount` in the plan's currency, `currencies` in the others."""
 
     amount: DecimalText
@@ -107,7 +107,7 @@ class PlanOut(msgspec.Struct, frozen=True):
     interval: Interval
     interval_count: int
     trial_days: int
-    commitment: CommitmentOut | None
+    commitment: PlanCommitmentOut | None
     prices: list[PriceOut]
     created_at: datetime
     deprecated_at: datetime | None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from corebilling.rating.schemas.words import Currency, StepOut
+from corebilling.rating.schemas.words import Currency, PriceStep
 
 MAX_EVENTS = 10_000
 
@@ -61,4 +61,4 @@ class PreviewOut(msgspec.Struct):
     amount: str
     amount_minor: int
     currency: str
-    breakdown: list[StepOut]
+    breakdown: list[PriceStep]

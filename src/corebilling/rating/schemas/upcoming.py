@@ -8,7 +8,7 @@ import msgspec
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.decimals import plain
 from corebilling.rating.domain.engine import formula
-from corebilling.rating.schemas.words import StepOut, shown_step
+from corebilling.rating.schemas.words import PriceStep, shown_step
 
 
 class UpcomingLineOut(msgspec.Struct):
@@ -28,7 +28,7 @@ class UpcomingLineOut(msgspec.Struct):
     period_end: datetime
     calculation: str
     already_billed_minor: int
-    breakdown: list[StepOut]
+    breakdown: list[PriceStep]
     item_id: UUID | None = None
     discount_minor: int = 0
     note: str | None = None

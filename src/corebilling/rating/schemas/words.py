@@ -10,7 +10,7 @@ from corebilling.kernel.decimals import plain
 Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
 
 
-class StepOut(msgspec.Struct):
+class PriceStep(msgspec.Struct):
     """One step: `quantity` x `unit_amount` + `flat_amount` = `amount`."""
 
     label: str
@@ -20,8 +20,8 @@ class StepOut(msgspec.Struct):
     amount: str
 
 
-def shown_step(step: DerivationStep) -> StepOut:
+def shown_step(step: DerivationStep) -> PriceStep:
     """A step on the wire."""
-    return StepOut(
+    return PriceStep(
         step.label, plain(step.quantity), plain(step.unit_amount), plain(step.flat_amount), plain(step.amount)
     )

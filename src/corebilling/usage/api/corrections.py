@@ -19,10 +19,10 @@ from corebilling.platform.http import (
     page,
     post,
 )
-from corebilling.usage.correction_schemas import BackfillAnswer, BackfillCreate, CorrectionOut, EventAmend, EventVoid
 from corebilling.usage.correction_trail import CorrectionFilter
 from corebilling.usage.domain.correction import Author, CorrectionKind
 from corebilling.usage.domain.windows import require_aware
+from corebilling.usage.schemas.corrections import BackfillAnswer, BackfillCreate, CorrectionOut, EventAmend, EventVoid
 from corebilling.usage.service import UsageService
 
 _Since = Annotated[datetime | None, QueryParameter(name="from", description="Corrections made from this instant on.")]

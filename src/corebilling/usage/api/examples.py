@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from corebilling.usage.api.bodies import REPORTED
-from corebilling.usage.correction_schemas import BackfillCreate, EventAmend, EventVoid
 from corebilling.usage.decode import CLOUD_EVENT, CLOUD_EVENTS, JSON
-from corebilling.usage.quota_schemas import QuotaCreate, QuotaPatch, TenantQuotaPut
-from corebilling.usage.rejection_schemas import RejectionsRetry
 from corebilling.usage.schemas import MeterCreate
+from corebilling.usage.schemas.corrections import BackfillCreate, EventAmend, EventVoid
+from corebilling.usage.schemas.quotas import QuotaCreate, QuotaPatch, TenantQuotaPut
+from corebilling.usage.schemas.rejections import RejectionsRetry
 
 _EVENT = {
     "id": "req-0192f3",

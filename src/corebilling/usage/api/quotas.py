@@ -22,8 +22,8 @@ from corebilling.platform.http import (
     put,
 )
 from corebilling.usage.domain.quota import QuotaScope
-from corebilling.usage.quota_schemas import QuotaCreate, QuotaOut, QuotaPatch, TenantQuotaOut, TenantQuotaPut
 from corebilling.usage.quotas import QuotaFilter
+from corebilling.usage.schemas.quotas import QuotaCreate, QuotaOut, QuotaPatch, TenantQuotaOut, TenantQuotaPut
 from corebilling.usage.service import UsageService
 
 _Scope = Annotated[

@@ -20,8 +20,8 @@ from corebilling.platform.http import (
     post,
 )
 from corebilling.usage.domain.windows import require_aware
-from corebilling.usage.rejection_schemas import RejectionOut, RejectionsRetry, RetriedOut, RetryAnswer
 from corebilling.usage.rejections import RejectionFilter
+from corebilling.usage.schemas.rejections import RejectionOut, RejectionsRetry, RetriedOut, RetryAnswer
 from corebilling.usage.service import UsageService
 
 _Since = Annotated[datetime | None, QueryParameter(name="from", description="Received from this instant on.")]

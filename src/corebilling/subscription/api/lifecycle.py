@@ -1,4 +1,4 @@
-"""Routes of subscriptions: starting, finding and ending them. Those that change them are in `api_changes`."""
+"""Routes that start, find and end subscriptions."""
 
 from datetime import datetime
 
@@ -18,9 +18,7 @@ from corebilling.platform.http import (
     patch,
     post,
 )
-from corebilling.subscription.api_changes import CHANGE_ROUTES
 from corebilling.subscription.domain.states import SubscriptionStatus
-from corebilling.subscription.examples import EXAMPLES
 from corebilling.subscription.schemas import (
     CancelOrder,
     PhasesOut,
@@ -31,8 +29,6 @@ from corebilling.subscription.schemas import (
     SubscriptionPatch,
 )
 from corebilling.subscription.service import SubscriptionService
-
-__all__ = ["EXAMPLES", "ROUTES"]
 
 
 @post("/v1/subscriptions", scope="billing:write", summary="Create a subscription")
@@ -162,5 +158,4 @@ ROUTES = (
     list_phases,
     cancel_subscription,
     uncancel_subscription,
-    *CHANGE_ROUTES,
 )

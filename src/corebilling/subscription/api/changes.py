@@ -137,7 +137,7 @@ async def remove_coupon(
     )
 
 
-CHANGE_ROUTES = (
+ROUTES = (
     change_subscription,
     preview_subscription_change,
     list_scheduled_changes,
