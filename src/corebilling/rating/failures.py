@@ -9,6 +9,7 @@ import msgspec
 from corebilling.events.envelope import Envelope
 from corebilling.events.scheduler import BillingCycleClosed
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.errors import NotFound
 from corebilling.platform.db import Tx
 from corebilling.rating.domain.rating import Unrateable
 from corebilling.rating.live import DUE_CHANNEL
@@ -74,10 +75,18 @@ class Failures:
         ]
 
     async def ask_for_retry(self, tx: Tx, tenant_id: UUID, ids: Sequence[UUID] | None) -> int:
-        """Have failed periods rated again soon, all of them or those named; answers how many there are."""
+        """Have failed periods rated again soon, all of them or those named; answers how many there are.
+
+        Raises `NotFound` for an id that is none of a failed period.
+        """
         marked = await queries.ask_for_retry(
             tx.conn, tenant_id=tenant_id, all_of_them=ids is None, cycle_ids=list(ids or ()), now=self._clock()
         )
+        if missing := sorted(set(ids or ()) - set(marked)):
+            raise NotFound(
+                f"there is no failed rating {missing[0]}; GET /v1/admin/ratings/failed lists them",
+                code="failed_rating_not_found",
+            )
         tx.wake(DUE_CHANNEL)
         return len(marked)
 

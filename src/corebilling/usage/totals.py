@@ -12,7 +12,7 @@ import msgspec
 
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.decimals import plain
-from corebilling.kernel.errors import Invalid, NotFound, invalid_field
+from corebilling.kernel.errors import FieldError, Invalid, NotFound, invalid_field
 from corebilling.kernel.period import zone
 from corebilling.kernel.references import as_id
 from corebilling.kernel.usage import UsageWindow
@@ -106,7 +106,10 @@ class Totals(Measuring):
     ) -> tuple[UUID | None, UUID | None, list[UUID]]:
         """The subscription's id, or the customer's with those of all its subscriptions."""
         if (asked.subscription is None) == (asked.customer is None):
-            raise Invalid("send subscription_id or customer_id, one of the two", code="invalid_request")
+            detail = "send subscription_id or customer_id, one of the two"
+            names = ("subscription_id", "customer_id")
+            fields = [FieldError(f"/query/{name}", detail) for name in names]
+            raise Invalid(detail, code="invalid_value", fields=fields)
         if asked.subscription is not None:
             found = await self._subscription(tx, tenant_id, asked.subscription)
             return found, None, [found]

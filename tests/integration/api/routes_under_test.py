@@ -3,7 +3,7 @@
 A new route is covered without a line here, unless it has a reference that nobody has heard of: then `Unsampled` says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,9 +17,10 @@ from corebilling.settings import Settings
 
 REFERENCES = frozenset(
     {
-        "api_key_id", "code", "coupon_ref", "customer_id", "customer_ref", "delivery_id", "document_id",
-        "email", "endpoint_id", "event_id", "external_id", "invoice_id", "job_id", "meter", "meter_id",
-        "number", "operator_cost_id", "payment_id", "plan", "plan_ref", "quote_id", "rate_card_id",
+        "api_key_id", "change_id", "code", "correction_id", "coupon_ref", "coupons", "credit_note_id", "customer_id",
+        "customer_ref", "delivery_id", "document_id", "email", "endpoint_id", "event_id", "external_id", "ids",
+        "invoice_id", "job_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "plan", "plan_ref", "price",
+        "quota_id", "quote_id", "rate_card_id", "redemption_id", "rejection_id", "remove",
         "subscription_id", "subscription_ref", "tenant_id",
     }
 )  # fmt: skip
@@ -27,6 +28,9 @@ REFERENCES = frozenset(
 
 CHOSEN_BY_CALLER = frozenset({"external_id", "code", "email"})
 """In a body these name what is being made, so another tenant's are as free as any."""
+
+ALTERNATIVES = ("subscription_id", "customer_id")
+"""Where a query may name either, exactly one of the two is wanted."""
 
 _INSTANTS = {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
 _TEXTS = {
@@ -98,12 +102,27 @@ class Operation:
         }
         if place is not None and place.place == "query":
             query[place.name] = value
+        if {*ALTERNATIVES, "meter"} <= (asked := self.parameters("query")).keys() and asked["meter"]["required"]:
+            query |= {} if query.keys() & set(ALTERNATIVES) else {ALTERNATIVES[0]: own[ALTERNATIVES[0]]}
         made: dict[str, Any] = {"method": self.method, "path": self.path.format(**in_path), "params": query}
         if self.body_schema is not None:
             given = {**own, place.name: value} if place is not None and place.place == "body" else own
             named = {place.name} if place is not None and place.place == "body" else set()
             made["json"] = self._sample(self.body_schema, "", given, named) | fields
         return made
+
+    def optional(self, body: Any, schema: Any = None, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """The way to every field that a body could have and has not."""
+        schema = self._resolved(self.body_schema if schema is None else schema)
+        if isinstance(body, list):
+            for number, inner in enumerate(body):
+                yield from self.optional(inner, schema["items"], (*path, number))
+        elif isinstance(body, dict):
+            for name, part in schema.get("properties", {}).items():
+                if name in body:
+                    yield from self.optional(body[name], part, (*path, name))
+                else:
+                    yield (*path, name)
 
     def _resolved(self, schema: Any) -> Any:
         while "$ref" in schema:
@@ -115,18 +134,19 @@ class Operation:
 
     def _named(self, schema: Any) -> set[str]:
         schema = self._resolved(schema)
-        found = {name for name in schema.get("properties", {}) if name in REFERENCES}
+        parts = schema.get("properties", {})
+        found = {name for name in parts if name in REFERENCES and self._resolved(parts[name]).get("type") != "object"}
         for part in (*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])):
             found |= self._named(part)
         return found
 
     def _sample(self, schema: Any, name: str, own: Mapping[str, str], named: set[str]) -> Any:
         schema = self._resolved(schema)
-        if name in own and name not in CHOSEN_BY_CALLER:
+        kind = schema.get("type")
+        if name in own and name not in CHOSEN_BY_CALLER and kind not in ("object", "array"):
             return own[name]
         if "enum" in schema or "const" in schema:
             return schema.get("const", schema.get("enum", [None])[0])
-        kind = schema.get("type")
         if kind == "object":
             wanted = [
                 field

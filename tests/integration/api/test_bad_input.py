@@ -95,7 +95,7 @@ async def test_an_absurd_value_in_any_field_is_refused_by_name_or_harmless(
     request = operation.request(worlds[0].own)
     body = request.pop("json")
     api = of(caller, operation)
-    for path in leaves(body):
+    for path in (*leaves(body), *operation.optional(body)):
         for token in ABSURD:
             answer = await api.send(**request, content=replaced(body, path, token), headers=JSON)
             if answer.is_success:

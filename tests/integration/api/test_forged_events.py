@@ -13,12 +13,21 @@ from corebilling.cli.client import until
 from corebilling.cli.local import LocalInstallation
 from corebilling.events.catalog import BY_SUBJECT
 from corebilling.events.envelope import CloudEvent
+from corebilling.events.invoice import InvoicePaid
 from corebilling.events.rating import RatingCompleted
-from corebilling.events.scheduler import BillingCycleClosed
-from corebilling.events.subscription import SubscriptionCanceled, SubscriptionCreated
+from corebilling.events.scheduler import BillingCycleClosed, SubscriptionDue
+from corebilling.events.subscription import (
+    SubscriptionCanceled,
+    SubscriptionCreated,
+    SubscriptionInvoiceRequested,
+    SubscriptionScheduled,
+    SubscriptionStatusChanged,
+    SubscriptionUpdated,
+)
 from corebilling.events.tenant import TenantCreated
-from corebilling.events.usage import ReportedSeries, UsageReported
+from corebilling.events.usage import ReportedSeries, UsageCorrected, UsageReported
 from corebilling.events.webhook import WebhookTest
+from corebilling.kernel.contract import Calendar
 from corebilling.kernel.ids import new_id
 from factories import PATIENCE_SECONDS, Api, Seller
 
@@ -29,7 +38,7 @@ def forged(rows: Rows, b: World) -> dict[str, msgspec.Struct]:
     """One of every kind of event that something is done about, with ids that are B's and real."""
     own = {name: UUID(value) for name, value in b.own.items() if len(value) == 36}
     subscription, customer = own["subscription_id"], own["customer_id"]
-    cycle, index = UUID(_first(rows, b, "billing_cycles", "cycle_id")), 1
+    cycle, index = UUID(_first(rows, b, "billing_cycles", "cycle_id")), 2
     rating = UUID(_first(rows, b, "ratings", "rating_id"))
     series = ReportedSeries(subscription, own["meter_id"], FEBRUARY, FEBRUARY, 1)
     told: dict[str, msgspec.Struct] = {
@@ -37,13 +46,24 @@ def forged(rows: Rows, b: World) -> dict[str, msgspec.Struct]:
             subscription, customer, own["plan"], "EUR", JANUARY, "UTC", "month", 1, "active"
         ),
         "subscription.canceled": SubscriptionCanceled(subscription, FEBRUARY),
+        "subscription.updated": SubscriptionUpdated(
+            subscription, customer, own["plan"], "active", "items", FEBRUARY, FEBRUARY
+        ),
+        "subscription.status.changed": SubscriptionStatusChanged(subscription, "incomplete", "expired"),
+        "subscription.scheduled": SubscriptionScheduled(
+            subscription, (Calendar(JANUARY, "UTC", "week", 1, JANUARY),), FEBRUARY, FEBRUARY
+        ),
+        "subscription.invoice.requested": SubscriptionInvoiceRequested(subscription, customer, "opening", 9, FEBRUARY),
+        "billing.subscription.due": SubscriptionDue(subscription, MARCH),
         "usage.reported": UsageReported(uuid4(), [series]),
+        "usage.corrected": UsageCorrected(uuid4(), "void", "from the outside", [series]),
         "billing.cycle.closed": BillingCycleClosed(
             cycle, subscription, index, FEBRUARY, MARCH, epoch=9, closed_at=MARCH, is_last=True
         ),
         "rating.completed": RatingCompleted(
             rating, cycle, subscription, customer, index, FEBRUARY, MARCH, MARCH, "EUR", 100, 9, "1"
         ),
+        "invoice.paid": InvoicePaid(own["invoice_id"], "1", "EUR", 100, FEBRUARY, subscription, "opening"),
         "webhook.test": WebhookTest(own["endpoint_id"], "from the outside"),
     }
     assert {subject: type(payload) for subject, payload in told.items()} == {s: BY_SUBJECT[s].payload for s in told}

@@ -14,6 +14,7 @@ from corebilling.cli.client import until
 from corebilling.cli.receiver import receiving
 from factories import PATIENCE_SECONDS, Api, Seller, event, hours, metered, new_key, new_seller, per_unit
 
+DECEMBER = datetime(2025, 12, 1, tzinfo=UTC)
 JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 PLATFORM_TENANT = "00000000-0000-0000-0000-000000000000"
@@ -35,8 +36,8 @@ class World:
 
 
 async def build(platform: Api, name: str, rows: "Rows", subscribed: list[tuple[str, str]]) -> World:
-    """A sandbox that has sold, measured, billed, been paid, voided, refused and delivered."""
-    seller = await new_seller(platform, name, JANUARY)
+    """A sandbox that has sold, measured, billed, been paid, voided, refused, corrected, credited and delivered."""
+    seller = await new_seller(platform, name, DECEMBER, correction_mode="credit_note")
     world = World(name, seller.id, seller.key)
     async with seller.api, receiving() as receiver:
         endpoint = await seller.api.post("/v1/webhook-endpoints", {"url": receiver.url, "description": name})
@@ -62,6 +63,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     meter, plan, customer, contract = (f"{name}-{noun}" for noun in ("calls", "plan", "customer", "contract"))
     await seller.meter(meter, "sum", name=f"{name} calls")
     made_plan = await seller.plan(plan, metered(f"{name} calls", meter, per_unit("0.5")))
+    (price,) = made_plan["prices"]
     rule = {"metric": "weight", "base_amount": "1"}
     card = await api.post(
         "/v1/admin/pricing/rate-cards", {"code": f"{name}-card", "name": name, "currency": "EUR", "rules": [rule]}
@@ -76,12 +78,18 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     commitment = {"commitment": {"amount": "5"}, "at": "2027-01-01T00:00:00Z"}
     await api.post(f"/v1/subscriptions/{contract}/change", commitment)
     (change,) = (await api.get(f"/v1/subscriptions/{contract}/scheduled-changes"))["data"]
+    correction = await _corrected(seller, meter, customer)
     await seller.advance(FEBRUARY - hours(1))
     await seller.use(event(meter, customer, JANUARY + hours(n), "10") for n in range(5))
     await api.post("/v1/usage", [event(f"{name}-unknown", customer, JANUARY)])
+    (rejection,) = (await api.get("/v1/usage/rejections"))["data"]
+    quota = await api.post(
+        "/v1/usage/quotas", {"customer_id": customer, "meter": meter, "period": "month", "limit": "1000000"}
+    )
     await seller.advance(FEBRUARY + hours(1))
     await seller.use([event(meter, customer, FEBRUARY, "3")])
-    billed = await seller.only_invoice()
+    billed = (await seller.invoices())[0]
+    (credit_note,) = (await api.get("/v1/credit-notes"))["data"]
     open_one, paid, void, draft = [await _draft(api, customer, name) for _ in range(4)]
     for invoice in (open_one, paid, void):
         await api.post(f"/v1/invoices/{invoice}/finalize")
@@ -89,17 +97,30 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     await api.post(f"/v1/admin/invoices/{void}/void", {"reason": name})
     quote = await api.post("/v1/pricing/quote", {"order": {"weight": "5"}, "customer_id": customer})
     return {
-        "job_id": [await _simulated(api, made_plan["prices"][0]["id"])], "quote_id": [quote["id"]],
+        "job_id": [await _simulated(api, price["id"])], "quote_id": [quote["id"]],
         "meter": [meter], "meter_id": [(await api.get("/v1/meters"))["data"][0]["id"]],
         "plan": [made_plan["id"], plan], "plan_ref": [made_plan["id"], plan], "code": [plan, f"{name}-card", meter],
         "rate_card_id": [card["id"]], "coupon_ref": [coupon["id"], f"{name}-off"], "operator_cost_id": [cost["id"]],
         "customer_id": [made_customer["id"], customer], "customer_ref": [made_customer["id"], customer],
         "redemption_id": [subscription["coupons"][0]["id"]], "change_id": [change["id"]],
+        "correction_id": [correction], "credit_note_id": [credit_note["id"]], "quota_id": [quota["id"]],
+        "rejection_id": [rejection["id"]], "ids": [rejection["id"]], "coupons": [f"{name}-off"],
+        "price": [price["id"], f"{plan}/{price['code']}"], "remove": [f"{plan}/{price['code']}", price["id"]],
         "external_id": [customer, contract], "email": [email],
         "subscription_id": [subscription["id"], contract], "subscription_ref": [subscription["id"], contract],
         "invoice_id": [open_one, draft, billed["id"], paid, void], "number": [billed["number"]],
         "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]],
     }  # fmt: skip
+
+
+async def _corrected(seller: Seller, meter: str, customer: str) -> str:
+    """A correction of December after its invoice: what January's close makes a credit note of."""
+    counted = [event(meter, customer, DECEMBER + hours(n), "10") for n in range(3)]
+    await seller.advance(DECEMBER + hours(3))
+    await seller.use(counted)
+    await seller.advance(JANUARY + hours(2))
+    body = {"id": counted[0]["id"], "reason": "a load test"}
+    return str((await seller.api.post("/v1/usage/events/void", body))["id"])
 
 
 async def _draft(api: Api, customer: str, name: str) -> str:
