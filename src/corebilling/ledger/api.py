@@ -6,10 +6,9 @@ from uuid import UUID
 
 from litestar.params import QueryParameter
 
-from corebilling.kernel.errors import invalid_field
 from corebilling.ledger.schemas import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
 from corebilling.ledger.service import LedgerService
-from corebilling.platform.http import DEFAULT_LIMIT, Cursor, Edge, Limit, NamedDependency, Page, get
+from corebilling.platform.http import DEFAULT_LIMIT, Cursor, Edge, Limit, NamedDependency, Page, bad_cursor, get
 
 SCOPE = "platform.finance"
 
@@ -38,7 +37,7 @@ async def list_entries(
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[EntryOut]:
     """Newest first."""
-    wanted = EntryFilter(account, document_id, customer_id, aware("from", from_at), aware("to", to_at))
+    wanted = EntryFilter(account, document_id, customer_id, from_at, to_at)
     before = position(cursor)
     rows = await edge.query(
         lambda tx: ledger_service.entries(tx, edge.tenant_id, wanted, before=before, limit=limit + 1)
@@ -51,8 +50,7 @@ async def show_trial_balance(
     edge: NamedDependency[Edge], ledger_service: NamedDependency[LedgerService], as_of: datetime | None = None
 ) -> TrialBalanceOut:
     """Debits and credits of every account by currency, of journals effective before `as_of` (default: all)."""
-    at = aware("as_of", as_of)
-    return await edge.query(lambda tx: ledger_service.trial_balance(tx, edge.tenant_id, at))
+    return await edge.query(lambda tx: ledger_service.trial_balance(tx, edge.tenant_id, as_of))
 
 
 def position(cursor: str | None) -> tuple[UUID, int] | None:
@@ -63,18 +61,7 @@ def position(cursor: str | None) -> tuple[UUID, int] | None:
     try:
         return UUID(journal), int(number[:5])
     except ValueError:
-        raise invalid_field(
-            "/query/cursor",
-            "not a cursor of this list; send the `next_cursor` of the page before",
-            code="invalid_cursor",
-        ) from None
-
-
-def aware(name: str, at: datetime | None) -> datetime | None:
-    """The instant given. Raises `Invalid` for one without a UTC offset."""
-    if at is not None and at.tzinfo is None:
-        raise invalid_field(f"/query/{name}", "send an RFC 3339 time with an offset, such as 2026-01-31T00:00:00Z")
-    return at
+        raise bad_cursor() from None
 
 
 ROUTES = (list_accounts, list_entries, show_trial_balance)

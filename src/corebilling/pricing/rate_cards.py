@@ -78,8 +78,6 @@ class RateCards:
         valid_at: datetime | None = None,
     ) -> list[RateCardOut]:
         """Rate cards, newest first; those of a customer (id or external id), or that hold at an instant."""
-        if valid_at is not None and valid_at.tzinfo is None:
-            raise invalid_field("/query/valid_at", "send an RFC 3339 time with an offset, such as 2026-01-31T00:00:00Z")
         customer_id = await self._customer(tx, tenant_id, customer, "/query/customer_id") if customer else None
         rows = await queries.list_rate_cards(
             tx.conn,

@@ -19,6 +19,7 @@ from corebilling.rating.failures import Failures
 from corebilling.rating.ports import Contracts
 from corebilling.rating.queries import settling as queries
 from corebilling.rating.rater import Rater
+from corebilling.rating.waves import Wave, waves
 
 Closed = Envelope[BillingCycleClosed]
 
@@ -34,7 +35,8 @@ class Closing:
 
     async def rate(self, tx: Tx, events: Sequence[Closed]) -> None:
         """Rate each closed period that isn't final yet. Periods of one subscription follow each other, oldest first."""
-        for wave in _waves(events):
+        older_first = sorted(events, key=lambda event: event.payload.period_index)
+        for wave in waves(older_first):
             await self._rate_wave(tx, wave)
 
     async def retry(self, tx: Tx, tenant_ids: Sequence[UUID], limit: int) -> int:
@@ -45,7 +47,7 @@ class Closing:
             await self._failures.strike_off(tx, events)
         return len(events)
 
-    async def _rate_wave(self, tx: Tx, wave: dict[tuple[UUID, UUID], Closed]) -> None:
+    async def _rate_wave(self, tx: Tx, wave: Wave[BillingCycleClosed]) -> None:
         orders = await self._open_orders(tx, wave)
         if not orders:
             return
@@ -65,7 +67,7 @@ class Closing:
         completed = [_completed(rating_id, item, wave[item.order.key]) for rating_id, item in written]
         await emit(tx, [*completed, *(_failed(item, wave[item.order.key]) for item in failed)])
 
-    async def _open_orders(self, tx: Tx, wave: dict[tuple[UUID, UUID], Closed]) -> list[RatingOrder]:
+    async def _open_orders(self, tx: Tx, wave: Wave[BillingCycleClosed]) -> list[RatingOrder]:
         """Locks the subscriptions and moves their billed epochs on; periods that are final already are left out."""
         advanced = await queries.advance_billed_epochs(
             tx.conn,
@@ -94,19 +96,6 @@ class Closing:
                     )
                 )
         return orders
-
-
-def _waves(events: Sequence[Closed]) -> list[dict[tuple[UUID, UUID], Closed]]:
-    """At most one period of a subscription in each wave, the older one first."""
-    waves: list[dict[tuple[UUID, UUID], Closed]] = []
-    for event in sorted(events, key=lambda event: event.payload.period_index):
-        key = (event.tenant_id, event.payload.subscription_id)
-        wave = next((wave for wave in waves if key not in wave), None)
-        if wave is None:
-            wave = {}
-            waves.append(wave)
-        wave[key] = event
-    return waves
 
 
 def _completed(rating_id: UUID, item: Rated, cause: Closed) -> NewEvent:

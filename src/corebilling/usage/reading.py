@@ -9,10 +9,12 @@ import msgspec
 from corebilling.kernel.decimals import plain
 from corebilling.kernel.usage import LateWindow
 from corebilling.platform.db import Tx
-from corebilling.usage.domain.cursor import Position
 from corebilling.usage.queries import reading as queries
 from corebilling.usage.schemas import UsageEventOut
 from corebilling.usage.totals import Totals
+
+Position = tuple[datetime, UUID]
+"""Where an event stands in the list: its timestamp and its key."""
 
 
 class EventFilter(msgspec.Struct, frozen=True):

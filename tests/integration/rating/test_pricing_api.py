@@ -95,6 +95,8 @@ async def test_a_quote_is_made_once_for_each_key_and_found_again_by_its_tenant(c
     assert (await ours.http.get(path)).json() == first.json()
     assert (await theirs.http.get(path)).status_code == 404
     assert (await theirs.http.get("/v1/pricing/quotes")).json()["data"] == []
+    naive = await ours.http.get("/v1/pricing/quotes", params={"from": "2026-01-01T00:00:00"})
+    assert (naive.status_code, naive.json()["errors"][0]["pointer"]) == (422, "/query/from")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ So the body is decoded in one step, by a decoder made once, and services are loo
 
 import inspect
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -16,6 +17,7 @@ from litestar.params import ParameterKwarg, PathParameter, QueryParameter
 from litestar.response import Response
 from litestar.types import ASGIApp
 
+from corebilling.kernel.errors import invalid_field
 from corebilling.platform.http.body import JsonBody, refuse_nul
 from corebilling.platform.http.edge import Edge
 from corebilling.platform.http.exchange import exchange_of
@@ -80,6 +82,8 @@ class Endpoint:
             for name, value in arguments.items():
                 if isinstance(value, str) and "\x00" in value:
                     refuse_nul(value, pointers[name])
+                elif isinstance(value, datetime) and value.tzinfo is None:
+                    raise invalid_field(pointers[name], "add the offset: an instant is written as 2026-01-31T00:00:00Z")
             exchange = exchange_of(request)
             if passes_request:
                 arguments[_REQUEST] = request

@@ -36,9 +36,17 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     next_cursor: str | None = None
 
 
-def encode_cursor(last: UUID) -> str:
-    """The cursor that continues after this id."""
-    return base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode()
+def cursor_of(place: bytes) -> str:
+    """The cursor that stands for a place in a list."""
+    return base64.urlsafe_b64encode(place).rstrip(b"=").decode()
+
+
+def place_of(cursor: str) -> bytes:
+    """The place that a cursor stands for. Raises `Invalid` for text that is no cursor."""
+    try:
+        return base64.b64decode(cursor.encode("ascii") + b"==", altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeError, ValueError):
+        raise bad_cursor() from None
 
 
 def after_id(cursor: str | None) -> UUID | None:
@@ -46,19 +54,19 @@ def after_id(cursor: str | None) -> UUID | None:
     if cursor is None:
         return None
     try:
-        raw = base64.b64decode(cursor.encode("ascii") + b"==", altchars=b"-_", validate=True)
-        return UUID(bytes=raw)
-    except (binascii.Error, UnicodeError, ValueError):
-        raise _bad_cursor() from None
+        return UUID(bytes=place_of(cursor))
+    except ValueError:
+        raise bad_cursor() from None
 
 
 def page(items: Sequence[T], limit: int, key: Callable[[T], UUID]) -> Page[T]:
     """A page of up to `limit` of the items, which must be `limit + 1` where there are that many."""
     shown = list(items[:limit])
-    return Page(shown, encode_cursor(key(shown[-1])) if len(items) > limit else None)
+    return Page(shown, cursor_of(key(shown[-1]).bytes) if len(items) > limit else None)
 
 
-def _bad_cursor() -> Invalid:
+def bad_cursor() -> Invalid:
+    """What a list answers to a cursor that it didn't hand out."""
     return invalid_field(
         "/query/cursor", "not a cursor of this list; send the `next_cursor` of the page before", code="invalid_cursor"
     )

@@ -17,7 +17,7 @@ from corebilling.platform.http import (
     page,
     post,
 )
-from corebilling.platform.http.pagination import encode_cursor
+from corebilling.platform.http.pagination import cursor_of
 from corebilling.platform.jobs.schemas import JobOut
 from corebilling.platform.jobs.service import JobService
 from corebilling.platform.jobs.states import JobState
@@ -58,7 +58,7 @@ async def list_job_items(
     after = after_id(cursor)
     found = await edge.query(lambda tx: job_service.items(tx, edge.tenant_id, job_id, after=after, limit=limit + 1))
     shown = found[:limit]
-    return Page([item for _, item in shown], encode_cursor(shown[-1][0]) if len(found) > limit else None)
+    return Page([item for _, item in shown], cursor_of(shown[-1][0].bytes) if len(found) > limit else None)
 
 
 @post("/v1/jobs/{job_id:uuid}/cancel", scope="billing:admin", summary="Cancel a job", status_code=200)

@@ -1,14 +1,23 @@
 """The route of margins."""
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
-from corebilling.kernel.errors import invalid_field
-from corebilling.platform.http import DEFAULT_LIMIT, Cursor, Edge, Limit, NamedDependency, Page, QueryParameter, get
+from corebilling.platform.http import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Edge,
+    Limit,
+    NamedDependency,
+    Page,
+    QueryParameter,
+    bad_cursor,
+    cursor_of,
+    get,
+    place_of,
+)
 from corebilling.rating.margins import MarginQuestion, Margins, Place
 from corebilling.rating.schemas.margins import MarginGroup, MarginOut
 
@@ -33,29 +42,19 @@ async def list_margins(
 
     A charge belongs to the time it is for: late usage to its own period. Discounts are taken off where they were given.
     """
-    for at, name in ((since, "from"), (before, "to")):
-        if at.tzinfo is None:
-            raise invalid_field(f"/query/{name}", "add the offset, such as Z for UTC")
     asked, after = MarginQuestion(group_by, since, before, currency), _after(cursor)
     found = await edge.query(lambda tx: margin_service.margins(tx, edge.tenant_id, asked, after=after, limit=limit + 1))
-    return Page([row for row, _ in found[:limit]], _cursor(found[limit - 1][1]) if len(found) > limit else None)
-
-
-def _cursor(place: Place) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()
+    more = cursor_of(msgspec.json.encode(found[limit - 1][1])) if len(found) > limit else None
+    return Page([row for row, _ in found[:limit]], more)
 
 
 def _after(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     try:
-        place: Place = _place.decode(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
-    except (binascii.Error, UnicodeError, ValueError, msgspec.DecodeError):
-        raise invalid_field(
-            "/query/cursor",
-            "not a cursor of this list; send the `next_cursor` of the page before",
-            code="invalid_cursor",
-        ) from None
+        place: Place = _place.decode(place_of(cursor))
+    except msgspec.DecodeError:
+        raise bad_cursor() from None
     return place
 
 

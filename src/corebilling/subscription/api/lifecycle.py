@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from corebilling.kernel.errors import invalid_field
 from corebilling.platform.db import Tx
 from corebilling.platform.http import (
     DEFAULT_LIMIT,
@@ -79,8 +78,8 @@ async def list_subscriptions(
             plan=plan,
             external_id=external_id,
             status=status,
-            created_from=_aware("created_from", created_from),
-            created_until=_aware("created_until", created_until),
+            created_from=created_from,
+            created_until=created_until,
         )
     )
     return page(found, limit, key=lambda subscription: subscription.id)
@@ -141,12 +140,6 @@ async def uncancel_subscription(
     return await edge.command(
         lambda tx: subscription_service.uncancel(tx, edge.tenant_id, subscription_ref), status=200
     )
-
-
-def _aware(name: str, at: datetime | None) -> datetime | None:
-    if at is not None and at.tzinfo is None:
-        raise invalid_field(f"/query/{name}", "the instant has no offset; send one such as 2026-05-01T00:00:00Z")
-    return at
 
 
 ROUTES = (

@@ -21,7 +21,6 @@ from corebilling.platform.http import (
 )
 from corebilling.usage.correction_trail import CorrectionFilter
 from corebilling.usage.domain.correction import Author, CorrectionKind
-from corebilling.usage.domain.windows import require_aware
 from corebilling.usage.schemas.corrections import BackfillAnswer, BackfillCreate, CorrectionOut, EventAmend, EventVoid
 from corebilling.usage.service import UsageService
 
@@ -82,8 +81,6 @@ async def list_usage_corrections(
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[CorrectionOut]:
     """Newest first: who corrected what, when and why, with the figures before and after."""
-    require_aware(since, "/query/from")
-    require_aware(before, "/query/to")
     wanted = CorrectionFilter(kind, meter, subscription_id, since, before)
     after = after_id(cursor)
     found = await edge.query(

@@ -19,8 +19,8 @@ from corebilling.platform.http import (
     page,
     post,
 )
-from corebilling.usage.domain.cursor import after_event, next_cursor
-from corebilling.usage.domain.windows import Window, require_aware
+from corebilling.usage.api.cursor import after_event, next_cursor
+from corebilling.usage.domain.windows import Window
 from corebilling.usage.reading import EventFilter
 from corebilling.usage.schemas import MeterCreate, MeterOut, UsageEventOut, UsageTotals
 from corebilling.usage.service import UsageService
@@ -103,8 +103,6 @@ async def list_usage_events(
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[UsageEventOut]:
     """One subscription's events, the latest timestamp first: those too that filters leave out or that were taken back."""
-    require_aware(since, "/query/from")
-    require_aware(before, "/query/to")
     wanted = EventFilter(subscription_id, meter, since, before)
     after = after_event(cursor)
     found = await edge.query(lambda tx: usage_service.events(tx, edge.tenant_id, wanted, after=after, limit=limit + 1))

@@ -19,7 +19,6 @@ from corebilling.platform.http import (
     page,
     post,
 )
-from corebilling.usage.domain.windows import require_aware
 from corebilling.usage.rejections import RejectionFilter
 from corebilling.usage.schemas.rejections import RejectionOut, RejectionsRetry, RetriedOut, RetryAnswer
 from corebilling.usage.service import UsageService
@@ -40,8 +39,6 @@ async def list_usage_rejections(
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[RejectionOut]:
     """Newest first, each with the reason and the item as it came: mend the cause and retry, or mend the item and report it."""
-    require_aware(since, "/query/from")
-    require_aware(before, "/query/to")
     wanted, after = RejectionFilter(code, resolved, since, before), after_id(cursor)
     found = await edge.query(
         lambda tx: usage_service.list_rejections(tx, edge.tenant_id, wanted, after=after, limit=limit + 1)

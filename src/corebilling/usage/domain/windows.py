@@ -74,16 +74,9 @@ def cut_hours(bounds: list[datetime]) -> list[datetime]:
     return sorted({hour for at, hour in hours.items() if hour != at})
 
 
-def require_aware(at: datetime | None, pointer: str) -> None:
-    """Raises `Invalid` for an instant without offset."""
-    if at is not None and at.tzinfo is None:
-        raise invalid_field(pointer, "add the offset, such as Z for UTC")
-
-
 def require_windows(start: datetime, end: datetime, window: Window, most: int) -> None:
-    """Raises `Invalid` unless both instants are aware, in order, of our time, and make at most so many windows."""
+    """Raises `Invalid` unless both instants are in order, of our time, and make at most so many windows."""
     for pointer, at in (("/query/from", start), ("/query/to", end)):
-        require_aware(at, pointer)
         if not EARLIEST <= at <= LATEST:
             raise invalid_field(pointer, "send an instant between 1970 and 9000")
     if end <= start:
