@@ -37,6 +37,7 @@ from corebilling.rating.worker import LiveRater
 from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.closing import Closing
 from corebilling.scheduler.handlers import HANDLERS as SCHEDULER_HANDLERS
+from corebilling.scheduler.late import LateUsage
 from corebilling.scheduler.service import SchedulerService
 from corebilling.scheduler.waking import WakeUps
 from corebilling.subscription.directory import SubscriptionDirectory
@@ -124,8 +125,16 @@ class World:
             customers=self.customers,
         )
         self.job_worker = JobWorker(db, [JobHost(self.simulation, RATING_JOBS)], clock=clock)
-        self.scheduler = SchedulerService(subscriptions=self.subscriptions, grace_seconds=GRACE.total_seconds())
-        self.closing = Closing(db, clock=clock, usage=self.usage, sandboxes=self.tenants, grace=GRACE, batch_size=100)
+        self.late = LateUsage(db, clock=clock, usage=self.usage, sandboxes=self.tenants)
+        self.scheduler = SchedulerService(
+            subscriptions=self.subscriptions,
+            clocks=self.tenants,
+            late=self.late,
+            grace_seconds=GRACE.total_seconds(),
+        )
+        self.closing = Closing(
+            db, clock=clock, usage=self.usage, sandboxes=self.tenants, late=self.late, grace=GRACE, batch_size=100
+        )
         self.wake_ups = WakeUps(db, clock=clock, sandboxes=self.tenants)
         self.clocks = TestClocks(db, sandboxes=self.tenants, unhandled=self)
         self.live_rater = LiveRater(db, self.rating, clock=clock)

@@ -131,7 +131,8 @@ class Books:
             if request is None:
                 [(rating_id, _)] = await store.put_final(tx, [item], wall_clock())
             else:
-                [(rating_id, _)] = await store.put_interim(tx, [item], [request], wall_clock())
+                asked = (request.purpose, request.request_no, request.at)
+                [(rating_id, _)] = await store.put_interim(tx, [item], [asked], wall_clock())
                 more |= {"purpose": request.purpose, "request_no": request.request_no, "closed_at": request.at}
         return _completed(rating_id, item, **({"closed_at": period.end + timedelta(hours=1)} | more))
 

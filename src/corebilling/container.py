@@ -40,6 +40,7 @@ from corebilling.rating.worker import LiveRater
 from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.closing import Closing
 from corebilling.scheduler.handlers import HANDLERS as SCHEDULER_HANDLERS
+from corebilling.scheduler.late import LateUsage
 from corebilling.scheduler.service import SchedulerService
 from corebilling.scheduler.waking import WakeUps
 from corebilling.settings import Settings
@@ -193,9 +194,20 @@ class Container(containers.DeclarativeContainer):
         secret_box=secret_box,
         allow_private_targets=settings.provided.webhook_allow_private_targets,
     )
+    late_usage = providers.Singleton(
+        LateUsage,
+        database,
+        clock=clock,
+        usage=usage_service,
+        sandboxes=tenant_service,
+        grace_seconds=settings.provided.usage_grace_seconds,
+        delay_seconds=settings.provided.late_usage_delay_seconds,
+    )
     scheduler_service = providers.Singleton(
         SchedulerService,
         subscriptions=subscription_service,
+        clocks=tenant_service,
+        late=late_usage,
         grace_seconds=settings.provided.usage_grace_seconds,
     )
 
@@ -219,6 +231,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         usage=usage_service,
         sandboxes=tenant_service,
+        late=late_usage,
         grace=settings.provided.usage_grace,
     )
     wake_ups = providers.Singleton(WakeUps, database, clock=clock, sandboxes=tenant_service)

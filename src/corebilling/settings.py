@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     rating_debounce_seconds: NotNegative = 5
     usage_grace_seconds: NotNegative = 3600
+    late_usage_delay_seconds: NotNegative = 86400
 
     webhook_worker_interval_seconds: Positive = 30
     webhook_worker_limit: Positive = 500

@@ -69,7 +69,11 @@ FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @period_starts::time
 CROSS JOIN LATERAL (
   SELECT r.rating_id FROM ratings r
   WHERE r.tenant_id = k.tenant_id AND r.subscription_id = k.subscription_id
-    AND r.period_start >= k.period_start AND r.state = 'final' OFFSET 0
+    AND r.period_start >= k.period_start AND r.state = 'final'
+  UNION ALL
+  SELECT i.rating_id FROM interim_ratings i
+  WHERE i.tenant_id = k.tenant_id AND i.subscription_id = k.subscription_id AND i.purpose = 'late'
+  OFFSET 0
 ) AS rated
 CROSS JOIN LATERAL (
   SELECT coalesce(x.item_id, x.price_id) AS item_id, x.period_start AS window_start, x.settles_minor, x.amount_minor,

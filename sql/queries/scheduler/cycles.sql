@@ -145,11 +145,13 @@ JOIN billing_cycles c ON c.tenant_id = gone.tenant_id AND c.subscription_id = go
   AND c.period_index = gone.period_index - 1 AND c.state = 'closed';
 
 -- name: NextDueOfTenant :one
--- Where a test clock that advances must stop next: at the end of a period's grace, or where a subscription is to be woken.
+-- Where a test clock that advances must stop next: at the end of a period's grace, where a subscription is to be woken, or
+-- where usage is billed that came after the last period.
 -- nullable: due_at
 SELECT least(
   (SELECT min(c.due_at) FROM billing_cycles c WHERE c.tenant_id = @tenant_id AND c.state = 'open'),
-  (SELECT min(s.wake_at) FROM billing_schedules s WHERE s.tenant_id = @tenant_id AND s.wake_at IS NOT NULL)
+  (SELECT min(s.wake_at) FROM billing_schedules s WHERE s.tenant_id = @tenant_id AND s.wake_at IS NOT NULL),
+  (SELECT min(s.late_due_at) FROM billing_schedules s WHERE s.tenant_id = @tenant_id AND s.late_due_at IS NOT NULL)
 )::timestamptz AS due_at;
 
 -- name: CountDue :one

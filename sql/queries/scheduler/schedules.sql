@@ -72,3 +72,44 @@ WITH due AS (
 UPDATE billing_schedules s SET wake_at = NULL, woken_at = due.wake_at
 FROM due WHERE s.tenant_id = due.tenant_id AND s.subscription_id = due.subscription_id
 RETURNING s.tenant_id, s.subscription_id, s.woken_at::timestamptz AS due_at;
+
+-- name: NoteLate :exec
+-- Notes that subscriptions that are over got usage since: it is billed some time later, once for all that comes until then.
+-- The locks come first, in order: who is just billing what came before is waited for, and this is noted anew.
+WITH ended AS (
+  SELECT l.tenant_id, l.subscription_id,
+    greatest(k.now_at, l.ends_at + make_interval(secs => @grace_seconds::float8))
+      + make_interval(secs => @delay_seconds::float8) AS due_at
+  FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @nows::timestamptz[]) AS k(tenant_id, subscription_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT x.tenant_id, x.subscription_id, x.ends_at FROM billing_schedules x
+    WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.ends_at <= k.now_at
+    FOR NO KEY UPDATE
+  ) AS l
+  ORDER BY l.tenant_id, l.subscription_id
+)
+UPDATE billing_schedules s SET late_due_at = coalesce(s.late_due_at, ended.due_at)
+FROM ended WHERE s.tenant_id = ended.tenant_id AND s.subscription_id = ended.subscription_id;
+
+-- name: TakeDueLate :many
+-- Takes the subscriptions whose late usage is to be billed by now, each once; the rows stay locked until that is told.
+WITH due AS (
+  SELECT w.tenant_id, w.subscription_id FROM (
+    SELECT d.tenant_id, d.subscription_id FROM billing_schedules d
+    WHERE d.late_due_at <= @now::timestamptz AND d.tenant_id <> ALL (@clocked_ids::uuid[])
+    ORDER BY d.late_due_at LIMIT @row_limit::int
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS w
+  UNION ALL
+  SELECT c.tenant_id, c.subscription_id
+  FROM unnest(@clocked_ids::uuid[], @clocks::timestamptz[]) AS k(tenant_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT d.tenant_id, d.subscription_id FROM billing_schedules d
+    WHERE d.tenant_id = k.tenant_id AND d.late_due_at <= k.now_at
+    ORDER BY d.late_due_at LIMIT @row_limit::int
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS c
+)
+UPDATE billing_schedules s SET late_due_at = NULL, late_no = s.late_no + 1
+FROM due WHERE s.tenant_id = due.tenant_id AND s.subscription_id = due.subscription_id
+RETURNING s.tenant_id, s.subscription_id, s.late_no;

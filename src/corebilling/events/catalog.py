@@ -75,6 +75,7 @@ CATALOG: tuple[EventType, ...] = (
     EventType("rating.failed", 1, rating.RatingFailed, "rating", "subscription", True),
     EventType("billing.cycle.closed", 1, scheduler.BillingCycleClosed, "scheduler", "subscription", False),
     EventType("billing.subscription.due", 1, scheduler.SubscriptionDue, "scheduler", "subscription", False),
+    EventType("billing.usage.sealed", 1, scheduler.LateUsageSealed, "scheduler", "subscription", False),
     EventType("invoice.generated", 1, invoice.InvoiceGenerated, "invoice", "invoice", True),
     EventType("invoice.status.changed", 1, invoice.InvoiceStatusChanged, "invoice", "invoice", True),
     EventType("invoice.paid", 1, invoice.InvoicePaid, "invoice", "invoice", True),

@@ -9,7 +9,7 @@ import msgspec
 class InvoiceGenerated(msgspec.Struct, frozen=True):
     """An invoice was finalised and posted.
 
-    `purpose` is `period`, `opening`, `change` or `one_off`. `subscription_id` is absent on one-off invoices and on those of
+    `purpose` is `period`, `opening`, `change`, `late` or `one_off`. `subscription_id` is absent on one-off invoices and on those of
     several subscriptions, which `subscription_ids` names; the period is absent on one-off invoices.
     """
 
@@ -42,7 +42,7 @@ class InvoiceStatusChanged(msgspec.Struct, frozen=True):
 class InvoicePaid(msgspec.Struct, frozen=True):
     """Nothing is left to pay; `subscription_id` is absent on one-off invoices and those of several subscriptions.
 
-    `purpose` is `period`, `opening`, `change` or `one_off`.
+    `purpose` is `period`, `opening`, `change`, `late` or `one_off`.
     """
 
     invoice_id: UUID

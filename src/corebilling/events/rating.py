@@ -21,7 +21,8 @@ class RatingCompleted(msgspec.Struct, frozen=True):
     """Charges are final; ask rating for them by `rating_id`.
 
     `purpose` is `period` for a closed one, else `opening` or `change` with the number of the request: then the charges
-    are what was due at `closed_at`. Ratings with the same `group_id` go on one invoice; there are `group_size` of them.
+    are what was due at `closed_at`; or `late` with a number: what came since a subscription's last closing. Ratings with
+    the same `group_id` go on one invoice; there are `group_size` of them.
     """
 
     rating_id: UUID

@@ -29,3 +29,15 @@ class SubscriptionDue(msgspec.Struct, frozen=True):
 
     subscription_id: UUID
     due_at: datetime
+
+
+class LateUsageSealed(msgspec.Struct, frozen=True):
+    """A subscription that is over got usage since its last closing; what came up to and including `epoch` is to be billed.
+
+    `late_no` counts how often that happened, `sealed_at` is the tenant's time.
+    """
+
+    subscription_id: UUID
+    late_no: int
+    epoch: int
+    sealed_at: datetime

@@ -10,7 +10,7 @@ from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
 from corebilling.invoice import grouping
 from corebilling.invoice.crediting import Correction, Crediting
-from corebilling.invoice.domain.document import CREDITED, of_ratings
+from corebilling.invoice.domain.document import CREDITED, Document, of_ratings
 from corebilling.invoice.domain.issue import issue
 from corebilling.invoice.grouping import Bill
 from corebilling.invoice.issuing import Final, issue_new
@@ -60,7 +60,7 @@ class RatingBilling:
         groups = [bill for bill in ours if len(bill.ratings) > 1]
         names = await grouping.names(tx, self._subscriptions, groups) if groups else {}
         finals = [_final(bill, charges, tenants, customers, names) for bill in ours]
-        await issue_new(tx, self._ledger, finals, written_at)
+        await issue_new(tx, self._ledger, [final for final in finals if _has_invoice(final.document)], written_at)
         if groups:
             await grouping.note_invoices(tx, groups)
         corrections = [
@@ -125,6 +125,11 @@ def _final(
     issued_at = max(rating.closed_at for rating in bill.ratings)
     terms = issue(tenant.invoice_prefix, tenant.time_zone, tenant.net_days, issued_at, document.total_minor)
     return Final(document, terms, bill.cause)
+
+
+def _has_invoice(document: Document) -> bool:
+    """All but what came after the last invoice and only gives back: that is a credit note and nothing else."""
+    return bool(document.lines) or document.source is None or document.source.purpose != "late"
 
 
 def _credits(charges: Sequence[BilledCharge]) -> tuple[BilledCharge, ...]:

@@ -27,7 +27,7 @@ _json = msgspec.json.Encoder().encode
 
 
 class Correction(msgspec.Struct, frozen=True):
-    """Charges of a rating that go on a credit note. `document` is the invoice that the rating is on."""
+    """Charges of a rating that go on a credit note. `document` is the invoice that the rating is on, if there is one."""
 
     document: Document
     rating: RatingCompleted
@@ -106,7 +106,7 @@ def _settled(notes: Sequence[Issued], states: States) -> tuple[list[Issued], Sta
     for drafted, correction in notes:
         issued_with = correction.document.invoice_id
         places = [(drafted.tenant_id, one) for one in (drafted.invoice_id, issued_with) if one]
-        left = {key[1]: settling.left_of(after[key]) for key in places}
+        left = {key[1]: settling.left_of(after[key]) for key in places if key in after}
         note = applied(drafted, issued_with, left)
         for application in note.applications:
             key = (note.tenant_id, application.invoice_id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from corebilling.events.envelope import Envelope
-from corebilling.events.scheduler import BillingCycleClosed
+from corebilling.events.scheduler import BillingCycleClosed, LateUsageSealed
 from corebilling.events.subscription import SubscriptionInvoiceRequested, SubscriptionUpdated
 from corebilling.events.usage import UsageCorrected, UsageReported
 from corebilling.platform.bus.handlers import HandlerTable
@@ -42,10 +42,16 @@ async def on_subscription_invoice_requested(
     await service.interim.rate(tx, events)
 
 
+async def on_late_usage_sealed(service: RatingService, tx: Tx, events: Sequence[Envelope[LateUsageSealed]]) -> None:
+    """What came after a subscription's last closing is billed for itself."""
+    await service.late.rate(tx, events)
+
+
 HANDLERS: HandlerTable[RatingService] = {
     UsageReported: on_usage_reported,
     UsageCorrected: on_usage_corrected,
     BillingCycleClosed: on_billing_cycle_closed,
+    LateUsageSealed: on_late_usage_sealed,
     SubscriptionUpdated: on_subscription_updated,
     SubscriptionInvoiceRequested: on_subscription_invoice_requested,
 }

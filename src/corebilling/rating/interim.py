@@ -18,9 +18,9 @@ from corebilling.rating.ports import Contracts
 from corebilling.rating.queries import interim as interim_queries
 from corebilling.rating.queries import settling as queries
 from corebilling.rating.rater import Rater
+from corebilling.rating.waves import Wave, waves
 
 Requested = Envelope[SubscriptionInvoiceRequested]
-Wave = dict[tuple[UUID, UUID], Requested]
 
 
 class InterimRating:
@@ -33,10 +33,11 @@ class InterimRating:
 
     async def rate(self, tx: Tx, events: Sequence[Requested]) -> None:
         """Rate each request once. Requests of one subscription follow each other in their order."""
-        for wave in _waves(events):
+        older_first = sorted(events, key=lambda event: (event.payload.at, event.payload.request_no))
+        for wave in waves(older_first):
             await self._rate_wave(tx, wave)
 
-    async def _rate_wave(self, tx: Tx, wave: Wave) -> None:
+    async def _rate_wave(self, tx: Tx, wave: Wave[SubscriptionInvoiceRequested]) -> None:
         locked = await self._locked(tx, wave)
         contracts = await self._contracts.contracts(tx, list(locked)) if locked else {}
         orders = []
@@ -62,12 +63,15 @@ class InterimRating:
                 logger.warning("nothing billed within the period of {}: {}", item.order.subscription_id, item.reason)
             elif item.charges:
                 due.append(item)
-        asked = [wave[item.order.key].payload for item in due]
+        payloads = [wave[item.order.key].payload for item in due]
+        asked = [(payload.purpose, payload.request_no, payload.at) for payload in payloads]
         written = await store.put_interim(tx, due, asked, self._clock())
         await store.set_carried(tx, due)
         await emit(tx, [_completed(rating_id, item, wave[item.order.key]) for rating_id, item in written])
 
-    async def _locked(self, tx: Tx, wave: Wave) -> dict[tuple[UUID, UUID], queries.LockBilledRow]:
+    async def _locked(
+        self, tx: Tx, wave: Wave[SubscriptionInvoiceRequested]
+    ) -> dict[tuple[UUID, UUID], queries.LockBilledRow]:
         """Locks the subscriptions; requests that were rated already are left out."""
         payloads = [event.payload for event in wave.values()]
         rows = await queries.lock_billed(
@@ -86,19 +90,6 @@ class InterimRating:
         rated = {(row.tenant_id, row.subscription_id) for row in done}
         found = {(row.tenant_id, row.subscription_id): row for row in rows}
         return {key: row for key, row in found.items() if key not in rated}
-
-
-def _waves(events: Sequence[Requested]) -> list[Wave]:
-    """At most one request of a subscription in each wave, the older one first."""
-    waves: list[Wave] = []
-    for event in sorted(events, key=lambda event: (event.payload.at, event.payload.request_no)):
-        key = (event.tenant_id, event.payload.subscription_id)
-        wave = next((wave for wave in waves if key not in wave), None)
-        if wave is None:
-            wave = {}
-            waves.append(wave)
-        wave[key] = event
-    return waves
 
 
 def _completed(rating_id: UUID, item: Rated, cause: Requested) -> NewEvent:

@@ -89,7 +89,7 @@ class Rater:
         A period without a final rating isn't late: its usage is rated with it.
         """
         windows = {
-            order.key: LateWindow(*order.key, order.period.start, order.billed_epoch, order.epoch)
+            order.key: LateWindow(*order.key, order.late_before, order.billed_epoch, order.epoch)
             for order in orders
             if NOTHING_BILLED < order.billed_epoch < order.epoch and order.key in contracts
         }

@@ -11,6 +11,7 @@ from corebilling.rating.checks import PriceChecks
 from corebilling.rating.closing import Closing
 from corebilling.rating.failures import Failures
 from corebilling.rating.interim import InterimRating
+from corebilling.rating.late import LateRating
 from corebilling.rating.live import LiveRating
 from corebilling.rating.ports import (
     Clocks,
@@ -45,6 +46,7 @@ class RatingService(PriceChecks):
         self.failures = Failures(clock=clock)
         self.closing = Closing(clock=clock, contracts=contracts, rater=rater, failures=self.failures)
         self.interim = InterimRating(clock=clock, contracts=contracts, rater=rater)
+        self.late = LateRating(clock=clock, contracts=contracts, rater=rater)
         self.upcoming_invoices = UpcomingInvoices(
             contracts=contracts, subscriptions=subscriptions, usage=usage, clocks=clocks, rater=rater
         )

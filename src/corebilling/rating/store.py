@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 
-from corebilling.events.subscription import SubscriptionInvoiceRequested
 from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
@@ -28,6 +27,10 @@ BilledByItem = dict[tuple[UUID | None, datetime], BilledUsage]
 
 StandingByItem = dict[tuple[UUID, datetime], Settled]
 """What was charged of fees and fixed discounts, by item and start of what they settle."""
+
+
+Request = tuple[str, int, datetime]
+"""What asked for a rating that closes no period: purpose, number, and the instant that it is for."""
 
 
 class _PeriodLists(TypedDict):
@@ -100,9 +103,9 @@ async def put_final(tx: Tx, rated: Sequence[Rated], rated_at: datetime) -> list[
 
 
 async def put_interim(
-    tx: Tx, rated: Sequence[Rated], asked: Sequence[SubscriptionInvoiceRequested], rated_at: datetime
+    tx: Tx, rated: Sequence[Rated], asked: Sequence[Request], rated_at: datetime
 ) -> list[tuple[UUID, Rated]]:
-    """Write ratings within periods, each for the request that asked for it; answers them with their rating ids."""
+    """Write ratings that close no period, each for the request that asked for it; answers them with their rating ids."""
     if not rated:
         return []
     written = [(new_id(), item) for item in rated]
@@ -110,12 +113,12 @@ async def put_interim(
         tx.conn,
         tenant_ids=[item.order.tenant_id for item in rated],
         subscription_ids=[item.order.subscription_id for item in rated],
-        purposes=[request.purpose for request in asked],
-        request_nos=[request.request_no for request in asked],
+        purposes=[purpose for purpose, _, _ in asked],
+        request_nos=[request_no for _, request_no, _ in asked],
         rating_ids=[rating_id for rating_id, _ in written],
         customer_ids=[item.contract.customer_id for item in rated],
         plan_ids=[item.contract.plan_id for item in rated],
-        ats=[request.at for request in asked],
+        ats=[at for _, _, at in asked],
         currencies=[item.contract.currency for item in rated],
         totals_minor=[item.total_minor for item in rated],
         engine_version=ENGINE_VERSION,

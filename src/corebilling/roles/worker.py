@@ -27,6 +27,7 @@ def _scheduler(container: Container) -> SchedulerWorker:
         database,
         container.closing(),
         container.wake_ups(),
+        container.late_usage(),
         container.test_clocks(),
         duties=[
             Duty("usage-housekeeping", _HOUR_SECONDS, lambda: usage.run(database)),

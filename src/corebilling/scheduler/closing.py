@@ -11,6 +11,7 @@ from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Database, Tx
 from corebilling.scheduler import metrics, store
 from corebilling.scheduler.domain.cycle import Cycle, together
+from corebilling.scheduler.late import LateUsage
 from corebilling.scheduler.ports import SandboxClocks, Usage
 from corebilling.scheduler.queries import cycles as queries
 
@@ -25,6 +26,7 @@ class Closing:
         clock: Clock,
         usage: Usage,
         sandboxes: SandboxClocks,
+        late: LateUsage,
         grace: timedelta,
         batch_size: int = 1000,
     ) -> None:
@@ -32,6 +34,7 @@ class Closing:
         self._clock = clock
         self._usage = usage
         self._sandboxes = sandboxes
+        self._late = late
         self._grace = grace
         self._batch_size = batch_size
 
@@ -45,7 +48,7 @@ class Closing:
                 return 0
             due = [cycle for cycle in claimed if not cycle.is_beyond_end]
             await self._close(tx, due, await self._seal({cycle.tenant_id for cycle in due}), wall, clocks)
-            await self._drop(tx, [cycle for cycle in claimed if cycle.is_beyond_end])
+            await self._drop(tx, [cycle for cycle in claimed if cycle.is_beyond_end], wall, clocks)
         metrics.CLOSED.inc(len(due))
         return len(claimed)
 
@@ -93,8 +96,13 @@ class Closing:
             ],
         )
 
-    async def _drop(self, tx: Tx, beyond: list[Cycle]) -> None:
-        """The end became known after the next cycle was opened: that one goes, and the one before is told again as the last."""
+    async def _drop(self, tx: Tx, beyond: list[Cycle], wall: datetime, clocks: dict[UUID, datetime]) -> None:
+        """The end became known after the next cycle was opened: that one goes, and the one before is told again as the last.
+
+        The cycle that goes would have billed what usage came since then.
+        """
+        nows = {cycle.tenant_id: clocks.get(cycle.tenant_id, wall) for cycle in beyond}
+        await self._late.note(tx, {(cycle.tenant_id, cycle.subscription_id) for cycle in beyond}, nows)
         last = await store.drop_beyond_end(tx, beyond)
         await emit(tx, [_closed(tenant_id, payload) for tenant_id, payload in last])
 

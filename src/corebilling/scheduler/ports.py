@@ -15,6 +15,12 @@ class Usage(Protocol):
     async def seal(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, int]: ...
 
 
+class Clocks(Protocol):
+    """Each tenant's present instant."""
+
+    async def now(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, datetime]: ...
+
+
 class SandboxClocks(Protocol):
     """The sandboxes that have a time of their own, and how to move one. In system transactions."""
 

@@ -9,13 +9,15 @@ import msgspec
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.subscription import SubscriptionCanceled, SubscriptionCreated, SubscriptionScheduled
+from corebilling.events.usage import UsageCorrected, UsageReported
 from corebilling.kernel.contract import Calendar
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
 from corebilling.scheduler import store
 from corebilling.scheduler.domain.cycle import Cycle
 from corebilling.scheduler.domain.schedule import Schedule, Step, step
-from corebilling.scheduler.ports import Subscriptions
+from corebilling.scheduler.late import LateUsage
+from corebilling.scheduler.ports import Clocks, Subscriptions
 from corebilling.scheduler.queries import cycles, models
 from corebilling.scheduler.queries import schedules as queries
 
@@ -30,8 +32,12 @@ E = TypeVar("E", SubscriptionCanceled, SubscriptionScheduled)
 class SchedulerService:
     """`grace_seconds` is how long a period that is over still waits for its usage, in the tenant's time."""
 
-    def __init__(self, *, subscriptions: Subscriptions, grace_seconds: float = 3600.0) -> None:
+    def __init__(
+        self, *, subscriptions: Subscriptions, clocks: Clocks, late: LateUsage, grace_seconds: float = 3600.0
+    ) -> None:
         self._subscriptions = subscriptions
+        self._clocks = clocks
+        self._late = late
         self.grace = timedelta(seconds=grace_seconds)
 
     async def learn(self, tx: Tx, events: Sequence[Envelope[SubscriptionScheduled]]) -> None:
@@ -78,6 +84,12 @@ class SchedulerService:
             ends_seqs=[event.resource_seq for event in newest],
         )
         await self._follow(tx, rows)
+
+    async def note_usage(self, tx: Tx, events: Sequence[Envelope[UsageReported] | Envelope[UsageCorrected]]) -> None:
+        """Usage of subscriptions whose last period is over, and corrections of it, are billed for themselves."""
+        keys = {(event.tenant_id, series.subscription_id) for event in events for series in event.payload.series}
+        nows = await self._clocks.now(tx, {tenant_id for tenant_id, _ in keys})
+        await self._late.note(tx, keys, nows)
 
     async def _follow(self, tx: Tx, changed: Sequence[models.BillingSchedule]) -> None:
         """Make the open cycles of these subscriptions fit what was learnt; their schedules' rows are locked by that."""

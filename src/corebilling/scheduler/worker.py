@@ -1,4 +1,7 @@
-"""The scheduler's loop: closes due cycles, wakes subscriptions, advances test clocks, runs periodic duties. Many may run at once."""
+"""The scheduler's loop: closes due cycles, wakes subscriptions, tells late usage, advances test clocks, runs periodic duties.
+
+Many may run at once.
+"""
 
 import asyncio
 import time
@@ -14,6 +17,7 @@ from corebilling.platform.db.notify import Listener
 from corebilling.scheduler import metrics
 from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.closing import Closing
+from corebilling.scheduler.late import LateUsage
 from corebilling.scheduler.service import CHANNEL
 from corebilling.scheduler.waking import WakeUps
 
@@ -34,10 +38,18 @@ class SchedulerWorker:
     """Closes, wakes and advances in turn. `duties` are other parts' periodic work that this loop takes along."""
 
     def __init__(
-        self, db: Database, closing: Closing, wake_ups: WakeUps, clocks: TestClocks, *, duties: Sequence[Duty] = ()
+        self,
+        db: Database,
+        closing: Closing,
+        wake_ups: WakeUps,
+        late: LateUsage,
+        clocks: TestClocks,
+        *,
+        duties: Sequence[Duty] = (),
     ) -> None:
         self._db = db
         self._closing = closing
+        self._late = late
         self._wake_ups = wake_ups
         self._clocks = clocks
         self._duties = (Duty("queue-depth", _DEPTH_SECONDS, self._count), *duties)
@@ -58,6 +70,7 @@ class SchedulerWorker:
         started = time.monotonic()
         try:
             closed = await self._wake_ups.wake_once() + await self._closing.close_once()
+            closed += await self._late.tell_once()
             moved, advancing = await self._clocks.advance_once()
         except Exception as error:  # noqa: BLE001 - what is due stays due; the other loops of this process go on
             _log(error, "closing billing cycles")

@@ -166,7 +166,7 @@ async def test_the_worker_closes_what_is_due_and_stops_when_told(world: World) -
     await world.deliver()
     world.wall = FEBRUARY + GRACE
     stopping = asyncio.Event()
-    running = asyncio.create_task(SchedulerWorker(world.db, world.closing, world.wake_ups, world.clocks).run(stopping))
+    running = asyncio.create_task(SchedulerWorker(world.db, world.closing, world.wake_ups, world.late, world.clocks).run(stopping))
     async with asyncio.timeout(20):
         while not await world.events(BillingCycleClosed, tenant_id):
             await asyncio.sleep(0.02)

@@ -17,8 +17,9 @@ from corebilling.kernel.party import CustomerProfile, TenantProfile
 LineKind = ChargeKind
 """A line is of the kind of its charge; `one_off` also where a caller wrote it. None is of kind `credit_note`."""
 
-Purpose = Literal["period", "opening", "change", "one_off"]
-"""What an invoice is for: a closed period, what was due when a subscription began, what a change made due, or none of these."""
+Purpose = Literal["period", "opening", "change", "late", "one_off"]
+"""What an invoice is for: a closed period, what was due when a subscription began, what a change made due, what came
+after a subscription's last period was closed, or none of these."""
 
 CREDITED = "credit_note"
 """The kind of charges that go on a credit note instead of the invoice."""

@@ -59,7 +59,9 @@ class Assessment:
     def standing_since(self) -> datetime | None:
         """From when on standing charges have to be known; None where nothing here could stand."""
         since: list[datetime] = []
-        if any(is_ahead(covered) or covered.price.kind == "one_off" for covered in self._times):
+        if not self.order.afterwards and any(
+            is_ahead(covered) or covered.price.kind == "one_off" for covered in self._times
+        ):
             bill = self._bill(self.order.period)
             since += (at for covered in self._times for at in terms_looked_at(bill, covered))
         if any(coupon.amount_off_minor is not None for coupon in self.contract.coupons):
@@ -76,7 +78,8 @@ class Assessment:
     def read(self, costs: Costs, late: Sequence[tuple[Period, Billed]]) -> Iterator[Reading]:
         """The usage that has to be known: of the period, and of earlier ones that got some since they were billed."""
         epoch = self.order.epoch
-        self._readings = list(readings(self.contract, self._times, self.order.period, epoch, costs))
+        if not self.order.afterwards:
+            self._readings = list(readings(self.contract, self._times, self.order.period, epoch, costs))
         self._late = [
             (period, list(readings(self.contract, self._times, period, epoch, costs)), billed)
             for period, billed in late
@@ -88,8 +91,21 @@ class Assessment:
     def of_period(
         self, figures: Iterator[tuple[UsageFigures, UsageFigures]], standing: Standing, mode: CorrectionMode
     ) -> Rated:
-        """The charges of a period that is over. `figures` answer `read`, in its order, each with those for its cost."""
-        bill, as_of = self._bill(self.order.period), self.order.as_of
+        """The charges of a period that is over, and of what came late.
+
+        `figures` answer `read`, in its order, each with those for its cost.
+        """
+        bill = self._bill(self.order.period)
+        if not self.order.afterwards:
+            self._add_period(bill, figures, standing)
+        for late, found, billed in self._late:
+            self._add_late(bill, late, [(reading, *next(figures)) for reading in found], billed, mode)
+        add_discounts(bill, standing)
+        return self._rated(bill)
+
+    def _add_period(self, bill: Bill, figures: Iterator[tuple[UsageFigures, UsageFigures]], standing: Standing) -> None:
+        """The period's own fees, usage and commitment."""
+        as_of = self.order.as_of
         answers = {id(reading): next(figures) for reading in self._readings}
         by_item = {id(reading.covered): reading for reading in self._readings}
         started: set[UUID] = set()
@@ -107,10 +123,6 @@ class Assessment:
                 add_arrears(bill, covered, self.order.period.end)
         add_gone(bill, self._times, standing)
         add_commitment(bill, self._times)
-        for late, found, billed in self._late:
-            self._add_late(bill, late, [(reading, *next(figures)) for reading in found], billed, mode)
-        add_discounts(bill, standing)
-        return self._rated(bill)
 
     def within_period(self, standing: Standing) -> Rated:
         """The charges of what is due within a period by `as_of`: fees ahead, one-offs, and what changes make of them."""

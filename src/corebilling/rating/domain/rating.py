@@ -22,7 +22,7 @@ class RatingOrder(msgspec.Struct, frozen=True):
     Every final period of the subscription holds the usage up to `billed_epoch`: what came between the two with a
     timestamp before this period is late usage and lands here. Fees are settled as the contract was known at `settled_at`,
     at the period's end or later. `carried_minor` is the credit of earlier ratings, `interim_at` when the latest rating
-    within a period was for.
+    within a period was for. `afterwards`: the period was the last one and is rated itself; only what came since is.
     """
 
     tenant_id: UUID
@@ -34,6 +34,12 @@ class RatingOrder(msgspec.Struct, frozen=True):
     settled_at: datetime | None = None
     carried_minor: int = 0
     interim_at: datetime | None = None
+    afterwards: bool = False
+
+    @property
+    def late_before(self) -> datetime:
+        """Usage with timestamps before this is late."""
+        return self.period.end if self.afterwards else self.period.start
 
     @property
     def key(self) -> tuple[UUID, UUID]:

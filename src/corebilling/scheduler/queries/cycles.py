@@ -397,13 +397,14 @@ async def drop_beyond_end(
 NEXT_DUE_OF_TENANT: Final = """-- scheduler/cycles.sql: NextDueOfTenant
 SELECT least(
   (SELECT min(c.due_at) FROM billing_cycles c WHERE c.tenant_id = $1 AND c.state = 'open'),
-  (SELECT min(s.wake_at) FROM billing_schedules s WHERE s.tenant_id = $1 AND s.wake_at IS NOT NULL)
+  (SELECT min(s.wake_at) FROM billing_schedules s WHERE s.tenant_id = $1 AND s.wake_at IS NOT NULL),
+  (SELECT min(s.late_due_at) FROM billing_schedules s WHERE s.tenant_id = $1 AND s.late_due_at IS NOT NULL)
 )::timestamptz AS due_at
 """
 
 
 async def next_due_of_tenant(conn: Connection, *, tenant_id: UUID) -> datetime | None:
-    """Where a test clock that advances must stop next: at the end of a period's grace, or where a subscription is to be woken."""
+    """Where a test clock that advances must stop next: at the end of a period's grace, where a subscription is to be woken, or where usage is billed that came after the last period."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(NEXT_DUE_OF_TENANT, (tenant_id,))
     _row: datetime | None = await _cur.fetchone()

@@ -42,3 +42,5 @@ class BillingSchedule(msgspec.Struct, frozen=True, gc=False):
     wake_at: datetime | None
     woken_at: datetime | None
     group_key: UUID | None
+    late_due_at: datetime | None
+    late_no: int

@@ -25,6 +25,14 @@ class TakeDueWakesRow(msgspec.Struct, frozen=True, gc=False):
     due_at: datetime
 
 
+class TakeDueLateRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of TakeDueLate."""
+
+    tenant_id: UUID
+    subscription_id: UUID
+    late_no: int
+
+
 PUT_CALENDARS: Final = """-- scheduler/schedules.sql: PutCalendars
 INSERT INTO billing_schedules AS s (tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count)
 SELECT n.tenant_id, n.subscription_id, n.anchor_at, n.time_zone, n.interval_unit, n.interval_count
@@ -37,7 +45,7 @@ ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
   anchor_at = excluded.anchor_at, time_zone = excluded.time_zone, interval_unit = excluded.interval_unit,
   interval_count = excluded.interval_count
 WHERE s.anchor_at IS NULL AND s.calendars IS NULL
-RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key
+RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key, late_due_at, late_no
 """
 
 
@@ -76,7 +84,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::bigint[])
 ORDER BY n.tenant_id, n.subscription_id
 ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET ends_at = excluded.ends_at, ends_seq = excluded.ends_seq
 WHERE s.ends_seq < excluded.ends_seq
-RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key
+RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key, late_due_at, late_no
 """
 
 
@@ -117,7 +125,7 @@ ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET
   wake_at = CASE WHEN s.woken_at = excluded.wake_at THEN NULL ELSE excluded.wake_at END,
   group_key = excluded.group_key, scheduled_seq = excluded.scheduled_seq
 WHERE s.scheduled_seq < excluded.scheduled_seq
-RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key
+RETURNING tenant_id, subscription_id, anchor_at, time_zone, interval_unit, interval_count, ends_at, ends_seq, calendars, scheduled_seq, wake_at, woken_at, group_key, late_due_at, late_no
 """
 
 
@@ -194,4 +202,75 @@ async def take_due_wakes(
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(TakeDueWakesRow))
     await _cur.execute(TAKE_DUE_WAKES, (now, list(clocked_ids), row_limit, list(clocks)))
     _rows: list[TakeDueWakesRow] = await _cur.fetchall()
+    return _rows
+
+
+NOTE_LATE: Final = """-- scheduler/schedules.sql: NoteLate
+WITH ended AS (
+  SELECT l.tenant_id, l.subscription_id,
+    greatest(k.now_at, l.ends_at + make_interval(secs => $1::float8))
+      + make_interval(secs => $2::float8) AS due_at
+  FROM unnest($3::uuid[], $4::uuid[], $5::timestamptz[]) AS k(tenant_id, subscription_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT x.tenant_id, x.subscription_id, x.ends_at FROM billing_schedules x
+    WHERE x.tenant_id = k.tenant_id AND x.subscription_id = k.subscription_id AND x.ends_at <= k.now_at
+    FOR NO KEY UPDATE
+  ) AS l
+  ORDER BY l.tenant_id, l.subscription_id
+)
+UPDATE billing_schedules s SET late_due_at = coalesce(s.late_due_at, ended.due_at)
+FROM ended WHERE s.tenant_id = ended.tenant_id AND s.subscription_id = ended.subscription_id
+"""
+
+
+async def note_late(
+    conn: Connection,
+    *,
+    grace_seconds: float,
+    delay_seconds: float,
+    tenant_ids: Sequence[UUID | None],
+    subscription_ids: Sequence[UUID | None],
+    nows: Sequence[datetime | None],
+) -> None:
+    """Notes that subscriptions that are over got usage since: it is billed some time later, once for all that comes until then. The locks come first, in order: who is just billing what came before is waited for, and this is noted anew."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(NOTE_LATE, (grace_seconds, delay_seconds, list(tenant_ids), list(subscription_ids), list(nows)))
+
+
+TAKE_DUE_LATE: Final = """-- scheduler/schedules.sql: TakeDueLate
+WITH due AS (
+  SELECT w.tenant_id, w.subscription_id FROM (
+    SELECT d.tenant_id, d.subscription_id FROM billing_schedules d
+    WHERE d.late_due_at <= $1::timestamptz AND d.tenant_id <> ALL ($2::uuid[])
+    ORDER BY d.late_due_at LIMIT $3::int
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS w
+  UNION ALL
+  SELECT c.tenant_id, c.subscription_id
+  FROM unnest($2::uuid[], $4::timestamptz[]) AS k(tenant_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT d.tenant_id, d.subscription_id FROM billing_schedules d
+    WHERE d.tenant_id = k.tenant_id AND d.late_due_at <= k.now_at
+    ORDER BY d.late_due_at LIMIT $3::int
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS c
+)
+UPDATE billing_schedules s SET late_due_at = NULL, late_no = s.late_no + 1
+FROM due WHERE s.tenant_id = due.tenant_id AND s.subscription_id = due.subscription_id
+RETURNING s.tenant_id, s.subscription_id, s.late_no
+"""
+
+
+async def take_due_late(
+    conn: Connection,
+    *,
+    now: datetime,
+    clocked_ids: Sequence[UUID | None],
+    row_limit: int,
+    clocks: Sequence[datetime | None],
+) -> list[TakeDueLateRow]:
+    """Takes the subscriptions whose late usage is to be billed by now, each once; the rows stay locked until that is told."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(TakeDueLateRow))
+    await _cur.execute(TAKE_DUE_LATE, (now, list(clocked_ids), row_limit, list(clocks)))
+    _rows: list[TakeDueLateRow] = await _cur.fetchall()
     return _rows
