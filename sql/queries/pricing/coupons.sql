@@ -25,9 +25,9 @@ WHERE tenant_id = @tenant_id AND (coupon_id = sqlc.narg('coupon_id')::uuid OR co
 ORDER BY (coupon_id = sqlc.narg('coupon_id')::uuid) DESC NULLS LAST
 LIMIT 1;
 
--- name: LockCoupon :one
--- The coupon as it is until this transaction ends: whoever redeems it at the same moment waits here.
-SELECT * FROM coupons WHERE tenant_id = @tenant_id AND code = @code FOR UPDATE;
+-- name: LockCoupons :many
+-- Coupons as they are until this transaction ends: whoever redeems them at the same moment waits here, in the same order.
+SELECT * FROM coupons WHERE tenant_id = @tenant_id AND code = ANY(@codes::text[]) ORDER BY coupon_id FOR UPDATE;
 
 -- name: ArchiveCoupon :one
 -- Takes a coupon out of use; no row comes back where it was already.
@@ -35,15 +35,20 @@ UPDATE coupons SET archived_at = @archived_at
 WHERE tenant_id = @tenant_id AND coupon_id = @coupon_id AND archived_at IS NULL
 RETURNING *;
 
--- name: FindRedemption :one
--- Whether a redemption is known: it must not count twice.
-SELECT redemption_id FROM coupon_redemptions WHERE tenant_id = @tenant_id AND redemption_id = @redemption_id;
+-- name: KnownRedemptions :many
+-- Which redemptions are known: they must not count twice.
+SELECT redemption_id FROM coupon_redemptions WHERE tenant_id = @tenant_id AND redemption_id = ANY(@redemption_ids::uuid[]);
 
--- name: AddRedemption :exec
--- Who redeems.
+-- name: AddRedemptions :exec
+-- Who redeems what.
 INSERT INTO coupon_redemptions (tenant_id, redemption_id, coupon_id, subscription_id, customer_id, redeemed_at)
-VALUES (@tenant_id, @redemption_id, @coupon_id, @subscription_id, @customer_id, @redeemed_at);
+SELECT @tenant_id, n.redemption_id, n.coupon_id, n.subscription_id, n.customer_id, @redeemed_at
+FROM unnest(@redemption_ids::uuid[], @coupon_ids::uuid[], @subscription_ids::uuid[], @customer_ids::uuid[])
+  AS n(redemption_id, coupon_id, subscription_id, customer_id)
+ORDER BY n.redemption_id;
 
--- name: CountRedemption :exec
--- One more; the caller holds the row's lock.
-UPDATE coupons SET times_redeemed = times_redeemed + 1 WHERE tenant_id = @tenant_id AND coupon_id = @coupon_id;
+-- name: CountRedemptions :exec
+-- So many more of each; the caller holds the rows' locks.
+UPDATE coupons AS c SET times_redeemed = c.times_redeemed + n.redeemed
+FROM unnest(@coupon_ids::uuid[], @counts::integer[]) AS n(coupon_id, redeemed)
+WHERE c.tenant_id = @tenant_id AND c.coupon_id = n.coupon_id;

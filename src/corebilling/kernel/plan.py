@@ -82,6 +82,17 @@ class Coupon(msgspec.Struct, frozen=True):
     duration_periods: int | None
 
 
+class CouponClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """A coupon that is to be put on a subscription; `pointer` is where the request names it."""
+
+    code: str
+    redemption_id: UUID
+    subscription_id: UUID
+    customer_id: UUID
+    currency: str
+    pointer: str = "/code"
+
+
 class OperatorCost(msgspec.Struct, frozen=True):
     """What a unit of usage costs the operator from `valid_from` on, in major units of `currency`.
 

@@ -1,5 +1,7 @@
 """Coupons: making them, taking them out of use, and counting who redeems them."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +14,7 @@ from corebilling.kernel.clock import Clock
 from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import Conflict, FieldError, Invalid, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.plan import Coupon
+from corebilling.kernel.plan import Coupon, CouponClaim
 from corebilling.kernel.references import as_id
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
@@ -99,41 +101,67 @@ class Coupons:
         self,
         tx: Tx,
         tenant_id: UUID,
-        code: str,
+        claims: Sequence[CouponClaim],
         *,
-        currency: str,
-        subscription_id: UUID,
-        customer_id: UUID,
-        redemption_id: UUID,
         at: datetime,
         cause: Envelope[Any] | None = None,
-        pointer: str = "/code",
-    ) -> Coupon:
-        """Put a coupon on a subscription, counting it; a `redemption_id` that is known already counts no more.
+    ) -> list[Coupon]:
+        """Put coupons on subscriptions, counting them, all or none; the coupons come back in the order of the claims.
 
-        `at` is the tenant's time. Raises `Invalid` for an unknown code or another currency than the subscription's, and
-        `Conflict` for a coupon that is archived, expired or used up; `pointer` says where the request names it.
+        `at` is the tenant's time. A redemption id that is known already counts no more. Raises `Invalid` for an unknown
+        code or another currency than the subscription's, `Conflict` for a coupon that is archived, expired or used up.
         """
-        row = await queries.lock_coupon(tx.conn, tenant_id=tenant_id, code=code)
-        if row is None:
-            raise invalid_field(pointer, f"there is no coupon '{code}'; send the code of one", code="coupon_not_found")
-        if await queries.find_redemption(tx.conn, tenant_id=tenant_id, redemption_id=redemption_id):
-            return _coupon(row)
-        if refused := rules.refusal(_standing(row), currency, at, pointer):
-            raise refused
-        await queries.add_redemption(
+        rows = {row.code: row for row in await self._locked(tx, tenant_id, claims)}
+        known = set(
+            await queries.known_redemptions(
+                tx.conn, tenant_id=tenant_id, redemption_ids=[claim.redemption_id for claim in claims]
+            )
+        )
+        counts: Counter[str] = Counter()
+        fresh: list[CouponClaim] = []
+        facts: list[NewEvent] = []
+        for claim in claims:
+            row = rows.get(claim.code)
+            if row is None:
+                raise invalid_field(
+                    claim.pointer,
+                    f"there is no coupon '{claim.code}'; send the code of one",
+                    code="coupon_not_found",
+                )
+            if claim.redemption_id in known:
+                continue
+            if refused := rules.refusal(_standing(row, counts[row.code]), claim.currency, at, claim.pointer):
+                raise refused
+            counts[row.code] += 1
+            fresh.append(claim)
+            redeemed = CouponRedeemed(
+                row.coupon_id, row.code, claim.redemption_id, claim.subscription_id, claim.customer_id
+            )
+            seq = row.times_redeemed + counts[row.code]
+            facts.append(NewEvent(tenant_id, row.coupon_id, seq, redeemed, at, cause=cause))
+        if fresh:
+            await self._count(tx, tenant_id, [(claim, rows[claim.code].coupon_id) for claim in fresh], at)
+            await emit(tx, facts)
+        return [_coupon(rows[claim.code]) for claim in claims]
+
+    async def _locked(self, tx: Tx, tenant_id: UUID, claims: Sequence[CouponClaim]) -> list[models.Coupon]:
+        codes = sorted({claim.code for claim in claims})
+        return await queries.lock_coupons(tx.conn, tenant_id=tenant_id, codes=codes)
+
+    async def _count(self, tx: Tx, tenant_id: UUID, fresh: Sequence[tuple[CouponClaim, UUID]], at: datetime) -> None:
+        await queries.add_redemptions(
             tx.conn,
             tenant_id=tenant_id,
-            redemption_id=redemption_id,
-            coupon_id=row.coupon_id,
-            subscription_id=subscription_id,
-            customer_id=customer_id,
+            redemption_ids=[claim.redemption_id for claim, _ in fresh],
+            coupon_ids=[coupon_id for _, coupon_id in fresh],
+            subscription_ids=[claim.subscription_id for claim, _ in fresh],
+            customer_ids=[claim.customer_id for claim, _ in fresh],
             redeemed_at=at,
         )
-        await queries.count_redemption(tx.conn, tenant_id=tenant_id, coupon_id=row.coupon_id)
-        redeemed = CouponRedeemed(row.coupon_id, row.code, redemption_id, subscription_id, customer_id)
-        await emit(tx, [NewEvent(tenant_id, row.coupon_id, row.times_redeemed + 1, redeemed, at, cause=cause)])
-        return _coupon(row)
+        counts = Counter(coupon_id for _, coupon_id in fresh)
+        await queries.count_redemptions(
+            tx.conn, tenant_id=tenant_id, coupon_ids=list(counts), counts=list(counts.values())
+        )
 
     async def _coupon_found(self, tx: Tx, tenant_id: UUID, ref: str) -> models.Coupon:
         row = await queries.find_coupon(tx.conn, tenant_id=tenant_id, coupon_id=as_id(ref), code=ref)
@@ -142,13 +170,14 @@ class Coupons:
         return row
 
 
-def _standing(row: models.Coupon) -> rules.Standing:
+def _standing(row: models.Coupon, more: int) -> rules.Standing:
+    """As it stands once it was redeemed so many times more."""
     return rules.Standing(
         row.code,
         row.currency,
         row.redeem_by,
         row.max_redemptions,
-        row.times_redeemed,
+        row.times_redeemed + more,
         row.archived_at is not None,
     )
 

@@ -9,7 +9,7 @@ from corebilling.events.envelope import NewEvent
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 from corebilling.subscription import store
-from corebilling.subscription.discounting import Discounting
+from corebilling.subscription.discounting import CouponWish, Discounting
 from corebilling.subscription.domain import facts, orders, waking
 from corebilling.subscription.domain.agreement import Agreement
 from corebilling.subscription.domain.facts import Facts
@@ -39,7 +39,7 @@ class Creating(Discounting):
         customers = await self._customers.by_refs(tx, tenant_id, sorted({order.customer for order in wanted}))
         seller = await self._seller(tx, tenant_id)
         made = orders.agreements(wanted, customers, catalog, seller, self._checks.check)
-        made = [await self._with_coupons(tx, each, order) for each, order in zip(made, wanted, strict=True)]
+        made = await self._redeem(tx, tenant_id, [_wish(*each) for each in zip(made, wanted, strict=True)])
         begun = [waking.perform(each, seller.now) for each in made]
         agreements = [after for after, _ in begun]
         stored = await store.add(tx, tenant_id, agreements)
@@ -60,11 +60,10 @@ class Creating(Discounting):
         profile = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
         return orders.Seller(tenant_id, now, self._clock(), profile.proration if profile else "second")
 
-    async def _with_coupons(self, tx: Tx, agreement: Agreement, order: orders.Order) -> Agreement:
-        """Each redemption counts against its coupon under that coupon's lock, so they are made one by one."""
-        for number, code in enumerate(order.coupons):
-            agreement = await self._redeem(tx, agreement, code, index=0, pointer=f"{order.pointer}/coupons/{number}")
-        return agreement
+
+def _wish(agreement: Agreement, order: orders.Order) -> CouponWish:
+    codes = tuple((code, f"{order.pointer}/coupons/{number}") for number, code in enumerate(order.coupons))
+    return CouponWish(agreement, codes)
 
 
 def _facts(before: Agreement, after: Agreement, told: Facts) -> list[msgspec.Struct]:

@@ -9,7 +9,7 @@ from corebilling.events.envelope import Envelope
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.contract import Contract
 from corebilling.kernel.party import CustomerProfile, TenantProfile
-from corebilling.kernel.plan import Coupon, PlanPrice, PriceKind, PublishedPlan
+from corebilling.kernel.plan import Coupon, CouponClaim, PlanPrice, PriceKind, PublishedPlan
 from corebilling.platform.db import Tx
 
 Key = tuple[UUID, UUID]
@@ -33,16 +33,11 @@ class Coupons(Protocol):
         self,
         tx: Tx,
         tenant_id: UUID,
-        code: str,
+        claims: Sequence[CouponClaim],
         *,
-        currency: str,
-        subscription_id: UUID,
-        customer_id: UUID,
-        redemption_id: UUID,
         at: datetime,
         cause: Envelope[object] | None = None,
-        pointer: str = "/code",
-    ) -> Coupon: ...
+    ) -> Sequence[Coupon]: ...
 
 
 class PriceChecks(Protocol):

@@ -10,7 +10,7 @@ import pytest
 
 from corebilling.kernel.errors import Conflict, DomainError, Invalid, NotFound
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.plan import Coupon
+from corebilling.kernel.plan import Coupon, CouponClaim
 from corebilling.platform.db import Database
 from corebilling.pricing.schemas import CouponCreate, CouponOut
 from parties import Parties
@@ -25,10 +25,15 @@ async def coupon(parties: Parties, tenant_id: UUID, code: str = "SPRING", **want
         return await parties.pricing.create_coupon(tx, tenant_id, data)
 
 
-async def redeem(parties: Parties, tenant_id: UUID, code: str = "SPRING", **wanted: Any) -> Coupon:
-    details = {"subscription_id": new_id(), "customer_id": new_id(), "redemption_id": new_id()} | wanted
+def claim(code: str = "SPRING", **wanted: Any) -> CouponClaim:
+    ids = {"subscription_id": new_id(), "customer_id": new_id(), "redemption_id": new_id()}
+    return CouponClaim(code=code, **({"currency": "EUR"} | ids | wanted))
+
+
+async def redeem(parties: Parties, tenant_id: UUID, code: str = "SPRING", at: datetime = NOW, **wanted: Any) -> Coupon:
     async with parties.db.tenant(tenant_id) as tx:
-        return await parties.pricing.redeem(tx, tenant_id, code, **({"currency": "EUR", "at": NOW} | details))
+        (coupon,) = await parties.pricing.redeem(tx, tenant_id, [claim(code, **wanted)], at=at)
+        return coupon
 
 
 async def times_redeemed(parties: Parties, tenant_id: UUID, ref: str = "SPRING") -> int:
@@ -61,21 +66,46 @@ async def test_a_coupon_is_never_redeemed_more_often_than_it_may_be(parties: Par
     assert [event.resource_seq for event in await parties.events(tenant_id, "coupon.redeemed")] == [1, 2, 3]
 
 
+async def test_a_batch_counts_every_claim_and_is_refused_as_a_whole(parties: Parties) -> None:
+    tenant_id = await parties.tenant()
+    await coupon(parties, tenant_id, max_redemptions=3)
+    await coupon(parties, tenant_id, "SUMMER")
+    async with parties.db.tenant(tenant_id) as tx:
+        claims = [claim("SUMMER"), claim(), claim(), claim("SUMMER")]
+        made = await parties.pricing.redeem(tx, tenant_id, claims, at=NOW)
+    assert [each.code for each in made] == ["SUMMER", "SPRING", "SPRING", "SUMMER"]
+    with pytest.raises(Conflict) as refused:
+        async with parties.db.tenant(tenant_id) as tx:
+            claims = [claim("SUMMER"), claim(), claim(pointer="/items/2/coupons/0")]
+            await parties.pricing.redeem(tx, tenant_id, claims, at=NOW)
+    assert (refused.value.code, refused.value.fields[0].pointer) == ("coupon_used_up", "/items/2/coupons/0")
+    assert [await times_redeemed(parties, tenant_id, code) for code in ("SPRING", "SUMMER")] == [2, 2]
+    seqs = [event.resource_seq for event in await parties.events(tenant_id, "coupon.redeemed")]
+    assert sorted(seqs) == [1, 1, 2, 2]
+
+
+async def test_those_who_redeem_the_same_coupons_in_another_order_dont_wait_for_one_another_for_ever(
+    parties: Parties,
+) -> None:
+    tenant_id = await parties.tenant()
+    codes = ["SPRING", "SUMMER", "AUTUMN"]
+    for code in codes:
+        await coupon(parties, tenant_id, code)
+
+    async def redeem_in(order: list[str]) -> None:
+        async with parties.db.tenant(tenant_id) as tx:
+            await parties.pricing.redeem(tx, tenant_id, [claim(code) for code in order], at=NOW)
+
+    await asyncio.gather(*(redeem_in(codes if number % 2 else codes[::-1]) for number in range(8)))
+    assert [await times_redeemed(parties, tenant_id, code) for code in codes] == [8, 8, 8]
+
+
 async def test_a_redemption_that_is_undone_counts_not(parties: Parties, db: Database) -> None:
     tenant_id = await parties.tenant()
     await coupon(parties, tenant_id, max_redemptions=1)
     with pytest.raises(RuntimeError, match="no card"):
         async with db.tenant(tenant_id) as tx:
-            await parties.pricing.redeem(
-                tx,
-                tenant_id,
-                "SPRING",
-                currency="EUR",
-                subscription_id=new_id(),
-                customer_id=new_id(),
-                redemption_id=new_id(),
-                at=NOW,
-            )
+            await parties.pricing.redeem(tx, tenant_id, [claim()], at=NOW)
             raise RuntimeError("no card")
     assert await times_redeemed(parties, tenant_id) == 0
     await redeem(parties, tenant_id)
@@ -128,14 +158,5 @@ async def test_a_handler_may_redeem_for_the_tenants_it_works_for(parties: Partie
         await coupon(parties, tenant_id)
     async with db.tenants([mine, other]) as tx:
         for tenant_id in (mine, other):
-            await parties.pricing.redeem(
-                tx,
-                tenant_id,
-                "SPRING",
-                currency="EUR",
-                subscription_id=new_id(),
-                customer_id=new_id(),
-                redemption_id=new_id(),
-                at=NOW,
-            )
+            await parties.pricing.redeem(tx, tenant_id, [claim()], at=NOW)
     assert [await times_redeemed(parties, tenant_id) for tenant_id in (mine, other)] == [1, 1]

@@ -1,5 +1,6 @@
 """Coupons on subscriptions: which periods they discount."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -26,9 +27,9 @@ def redemption(coupon: Coupon, redemption_id: UUID, index: int, at: datetime) ->
     )
 
 
-def refuse_second(agreement: Agreement, code: str) -> None:
-    """Raises `Conflict` for a coupon that the subscription has already."""
-    if any(coupon.code == code and coupon.removed_at is None for coupon in agreement.coupons):
+def refuse_second(agreement: Agreement, code: str, given: Collection[str] = ()) -> None:
+    """Raises `Conflict` for a coupon that the subscription has already, or that is among those `given` with this one."""
+    if code in given or any(coupon.code == code and coupon.removed_at is None for coupon in agreement.coupons):
         raise Conflict(f"coupon '{code}' is on the subscription already; send another one", code="coupon_repeated")
 
 
