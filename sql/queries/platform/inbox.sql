@@ -60,7 +60,8 @@ DELETE FROM inbox_retry WHERE tenant_id = @tenant_id AND consumer = @consumer AN
 -- name: IsUnhandled :one
 -- Tells whether a tenant has events on their way: unpublished, not yet taken by a subscribed consumer, or parked. It is
 -- asked again and again: what is cheap comes first, then the newest events, which are the likeliest to be open. Scalar
--- sub-selects and OFFSET 0 hold each step to one index; as joins they read all events for each one.
+-- sub-selects and OFFSET 0 hold each step to one index; as joins they read all events for each one. What the sweep found
+-- settled is not asked about again: a release that listens to more would wait for what nobody is going to tell it.
 SELECT (
   EXISTS (SELECT 1 FROM inbox_retry r WHERE r.tenant_id = @tenant_id)
   OR EXISTS (
@@ -72,8 +73,8 @@ SELECT (
   OR EXISTS (
     SELECT 1 FROM (
       SELECT e.event_id, e.subject FROM billing_events e
-      WHERE e.tenant_id = @tenant_id AND e.event_id >= @since AND e.status = 'dispatched'
-        AND e.subject = ANY (@subjects::text[])
+      WHERE e.tenant_id = @tenant_id AND e.event_id > greatest(@since, (SELECT w.swept_to FROM outbox_sweep w))
+        AND e.status = 'dispatched' AND e.subject = ANY (@subjects::text[])
       ORDER BY e.event_id DESC OFFSET 0
     ) AS sent
     WHERE (

@@ -219,8 +219,8 @@ SELECT (
   OR EXISTS (
     SELECT 1 FROM (
       SELECT e.event_id, e.subject FROM billing_events e
-      WHERE e.tenant_id = $1 AND e.event_id >= $2 AND e.status = 'dispatched'
-        AND e.subject = ANY ($3::text[])
+      WHERE e.tenant_id = $1 AND e.event_id > greatest($2, (SELECT w.swept_to FROM outbox_sweep w))
+        AND e.status = 'dispatched' AND e.subject = ANY ($3::text[])
       ORDER BY e.event_id DESC OFFSET 0
     ) AS sent
     WHERE (
@@ -237,7 +237,7 @@ SELECT (
 async def is_unhandled(
     conn: Connection, *, tenant_id: UUID, since: UUID, subjects: Sequence[str | None], consumers: Sequence[str | None]
 ) -> bool | None:
-    """Tells whether a tenant has events on their way: unpublished, not yet taken by a subscribed consumer, or parked. It is asked again and again: what is cheap comes first, then the newest events, which are the likeliest to be open. Scalar sub-selects and OFFSET 0 hold each step to one index; as joins they read all events for each one."""
+    """Tells whether a tenant has events on their way: unpublished, not yet taken by a subscribed consumer, or parked. It is asked again and again: what is cheap comes first, then the newest events, which are the likeliest to be open. Scalar sub-selects and OFFSET 0 hold each step to one index; as joins they read all events for each one. What the sweep found settled is not asked about again: a release that listens to more would wait for what nobody is going to tell it."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(IS_UNHANDLED, (tenant_id, since, list(subjects), list(consumers)))
     _row: bool | None = await _cur.fetchone()
