@@ -13,12 +13,17 @@ from corebilling.kernel.charge import Derivation
 from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
 from corebilling.rating.domain.amounts import sum_of
 from corebilling.rating.domain.engine import minor_amount, of_quantity, rate, true_up_minor
+from corebilling.rating.domain.price import MODELS
 from corebilling.rating.preview import preview
 from corebilling.rating.schemas.preview import PreviewRequest
 
 
 def whole(derivation: Derivation) -> Decimal:
     return EXACT.add(derivation.amount, derivation.true_up)
+
+
+def test_every_model_is_held_to_the_laws() -> None:
+    assert set(models) == set(MODELS)
 
 
 @given(prices, events)
