@@ -42,7 +42,7 @@ async def on_subscription_invoice_requested(
     await service.interim.rate(tx, events)
 
 
-async def on_late_usage_sealed(service: RatingService, tx: Tx, events: Sequence[Envelope[LateUsageSealed]]) -> None:
+async def on_billing_usage_sealed(service: RatingService, tx: Tx, events: Sequence[Envelope[LateUsageSealed]]) -> None:
     """What came after a subscription's last closing is billed for itself."""
     await service.late.rate(tx, events)
 
@@ -51,7 +51,7 @@ HANDLERS: HandlerTable[RatingService] = {
     UsageReported: on_usage_reported,
     UsageCorrected: on_usage_corrected,
     BillingCycleClosed: on_billing_cycle_closed,
-    LateUsageSealed: on_late_usage_sealed,
+    LateUsageSealed: on_billing_usage_sealed,
     SubscriptionUpdated: on_subscription_updated,
     SubscriptionInvoiceRequested: on_subscription_invoice_requested,
 }
