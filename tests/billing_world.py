@@ -55,6 +55,9 @@ from corebilling.usage.service import UsageService
 
 GRACE = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+FEBRUARY = START + 31 * DAY
+MARCH = FEBRUARY + 28 * DAY
 
 PLAN = {
     "code": "pro",

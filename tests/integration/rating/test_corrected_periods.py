@@ -1,29 +1,16 @@
 """Usage of a closed period that comes late or is taken back: what it changes, and where that is billed."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import pytest
-
-from billing_world import GRACE, START, World
+from billing_world import DAY, FEBRUARY, GRACE, MARCH, START, World
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.scheduler import BillingCycleClosed
 from corebilling.kernel.charge import BilledCharge
-from corebilling.platform.db import Database
 from corebilling.pricing.schemas import CouponCreate
 from corebilling.rating.domain.engine import formula
 from corebilling.subscription.schemas import CouponOrder
-
-DAY = timedelta(days=1)
-FEBRUARY = START + 31 * DAY
-MARCH = FEBRUARY + 28 * DAY
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 async def seller(world: World, *, plan: dict[str, Any] | None = None, **more: Any) -> UUID:

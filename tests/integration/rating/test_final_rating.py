@@ -1,27 +1,16 @@
 """Closed periods: rated once and for good, whatever the order of events, and with late usage on the next one."""
 
 import asyncio
-from datetime import timedelta
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from billing_world import GRACE, PLAN, START, World
+from billing_world import DAY, FEBRUARY, GRACE, MARCH, PLAN, START, World
 from corebilling.events.rating import RatingCompleted, RatingFailed
 from corebilling.events.scheduler import BillingCycleClosed
 from corebilling.kernel.charge import BilledCharge
-from corebilling.platform.db import Database
 from corebilling.rating.domain.engine import formula
-
-DAY = timedelta(days=1)
-FEBRUARY = START + 31 * DAY
-MARCH = FEBRUARY + 28 * DAY
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 async def lines(world: World, tenant_id: UUID) -> dict[int, list[BilledCharge]]:

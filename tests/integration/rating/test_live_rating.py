@@ -5,22 +5,14 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from billing_world import GRACE, START, World
+from billing_world import DAY, FEBRUARY, GRACE, START, World
 from corebilling.events.rating import UsageRated
 from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.kernel.ids import new_id
-from corebilling.platform.db import Database
 from corebilling.rating.live import CLAIM_LEASE
 from corebilling.rating.schemas.quotes import QuoteRequest
 
-DAY = timedelta(days=1)
-FEBRUARY = START + 31 * DAY
 DEBOUNCE = timedelta(seconds=5)
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 async def rate_what_is_due(world: World) -> None:

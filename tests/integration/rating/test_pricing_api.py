@@ -10,7 +10,6 @@ import pytest
 
 from billing_world import GRACE, START, World
 from corebilling.platform.clock import wall_clock
-from corebilling.platform.db import Database
 from corebilling.platform.health import Health
 from corebilling.platform.http.app import http_app
 from corebilling.platform.http.auth import Authenticator
@@ -30,11 +29,6 @@ class Caller:
     def __init__(self, tenant_id: UUID, http: httpx.AsyncClient) -> None:
         self.tenant_id = tenant_id
         self.http = http
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 @pytest.fixture

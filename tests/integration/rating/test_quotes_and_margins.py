@@ -1,6 +1,5 @@
 """Quotes are kept as they were answered, by the card of their customer; margins add up what was billed and what it cost."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,24 +7,14 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from billing_world import GRACE, START, World
+from billing_world import DAY, FEBRUARY, GRACE, MARCH, START, World
 from corebilling.events.rating import RatingCompleted
 from corebilling.kernel.errors import Invalid, NotFound
-from corebilling.platform.db import Database
 from corebilling.pricing.schemas import OperatorCostCreate, RateCardCreate
 from corebilling.rating.margins import MarginQuestion
 from corebilling.rating.quotes import QuoteFilter
 from corebilling.rating.schemas.margins import MarginGroup, MarginOut
 from corebilling.rating.schemas.quotes import QuoteOut, QuoteRequest
-
-DAY = timedelta(days=1)
-FEBRUARY = START + 31 * DAY
-MARCH = FEBRUARY + 28 * DAY
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 async def quote(world: World, tenant_id: UUID, customer: str | None = None, **order: str) -> QuoteOut:

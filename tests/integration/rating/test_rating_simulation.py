@@ -1,6 +1,6 @@
 """Price simulations over real usage: what periods cost, what they would have cost, and nothing touched."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,25 +8,16 @@ import msgspec
 import psycopg
 import pytest
 
-from billing_world import GRACE, START, World
+from billing_world import DAY, FEBRUARY, GRACE, MARCH, START, World
 from corebilling.events.rating import RatingCompleted
 from corebilling.kernel.errors import Invalid
-from corebilling.platform.db import Database
 from corebilling.platform.jobs.kinds import JobHost
 from corebilling.platform.jobs.worker import JobWorker
 from corebilling.rating.jobs import JOBS
 from corebilling.rating.schemas.simulation import SimulationRequest, SimulationResult
 from corebilling.rating.simulation import MOST_AFFECTED
 
-DAY = timedelta(days=1)
-FEBRUARY = START + 31 * DAY
-MARCH = FEBRUARY + 28 * DAY
 TWO_A_GB = {"price": "pro/data", "definition": {"model": "per_unit", "unit_amount": "2.00"}}
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 async def bill(world: World, tenant_id: UUID, end: datetime = FEBRUARY) -> int:

@@ -1,7 +1,7 @@
 """Fees ahead, changes, credits and corrections on a real database: what is charged, once, whatever comes in between."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,22 +9,12 @@ import msgspec
 import psycopg
 import pytest
 
-from billing_world import GRACE, START, World
+from billing_world import DAY, FEBRUARY, GRACE, MARCH, START, World
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionInvoiceRequested
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.errors import NotFound
-from corebilling.platform.db import Database
 from corebilling.subscription.schemas import CancelOrder, ChangeOrder
-
-DAY = timedelta(days=1)
-FEBRUARY = START + 31 * DAY
-MARCH = FEBRUARY + 28 * DAY
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 def ahead(code: str, amount: str) -> dict[str, Any]:

@@ -8,24 +8,15 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from billing_world import GRACE, START, World
+from billing_world import DAY, FEBRUARY, GRACE, MARCH, START, World
 from corebilling.events.scheduler import BillingCycleClosed
 from corebilling.events.subscription import SubscriptionCanceled, SubscriptionCreated, SubscriptionStatusChanged
-from corebilling.platform.db import Database
 from corebilling.scheduler.worker import SchedulerWorker
 from corebilling.subscription.schemas import CancelOrder
 from corebilling.tenant import schemas as tenant_schemas
 
-DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
-FEBRUARY = START + 31 * DAY
-MARCH = FEBRUARY + 28 * DAY
 APRIL = MARCH + 31 * DAY
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 async def test_a_period_closes_when_its_grace_has_passed_and_not_before(world: World) -> None:
@@ -166,7 +157,9 @@ async def test_the_worker_closes_what_is_due_and_stops_when_told(world: World) -
     await world.deliver()
     world.wall = FEBRUARY + GRACE
     stopping = asyncio.Event()
-    running = asyncio.create_task(SchedulerWorker(world.db, world.closing, world.wake_ups, world.late, world.clocks).run(stopping))
+    running = asyncio.create_task(
+        SchedulerWorker(world.db, world.closing, world.wake_ups, world.late, world.clocks).run(stopping)
+    )
     async with asyncio.timeout(20):
         while not await world.events(BillingCycleClosed, tenant_id):
             await asyncio.sleep(0.02)

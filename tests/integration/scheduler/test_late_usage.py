@@ -4,23 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest
-
-from billing_world import GRACE, START, World
+from billing_world import DAY, FEBRUARY, GRACE, START, World
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.scheduler import BillingCycleClosed, LateUsageSealed
 from corebilling.events.subscription import SubscriptionScheduled
-from corebilling.platform.db import Database
 from corebilling.subscription.schemas import CancelOrder
 
-DAY = timedelta(days=1)
-FEBRUARY = START + 31 * DAY
 USED_AT = START + 3 * DAY
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 async def billed(world: World, tenant_id: UUID) -> list[tuple[str, int]]:

@@ -1,12 +1,12 @@
 """Schedules as subscriptions publish them: learnt whole, in any order; cycles follow, wake-ups are told, groups close as one."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import pytest
 
-from billing_world import GRACE, START, World
+from billing_world import DAY, FEBRUARY, GRACE, MARCH, START, World
 from corebilling.events.catalog import BY_PAYLOAD
 from corebilling.events.envelope import Envelope
 from corebilling.events.scheduler import BillingCycleClosed, SubscriptionDue
@@ -14,20 +14,12 @@ from corebilling.events.subscription import SubscriptionScheduled
 from corebilling.kernel.contract import Calendar
 from corebilling.kernel.errors import NotFound
 from corebilling.kernel.ids import new_id
-from corebilling.platform.db import Database, Tx
+from corebilling.platform.db import Tx
 from corebilling.scheduler.clocks import TestClocks
 from corebilling.scheduler.queries.models import BillingCycle
 from corebilling.tenant import schemas as tenant_schemas
 
-DAY = timedelta(days=1)
-FEBRUARY = START + 31 * DAY
-MARCH = FEBRUARY + 28 * DAY
 GROUP = UUID(int=77)
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
 
 
 def monthly(at: datetime = START, first_index: int = 0, *, starts_at: datetime | None = None) -> Calendar:
