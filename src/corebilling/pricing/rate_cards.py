@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.errors import Conflict, FieldError, Invalid, NotFound, invalid_field
+from corebilling.kernel.errors import Conflict, FieldError, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.plan import RateCard, RateCardRule
 from corebilling.platform.db import Tx
@@ -50,10 +50,8 @@ class RateCards:
         """Let a customer's card hold until then, and no longer. Raises `NotFound`, and `Invalid` for another card or time."""
         row = await self._card_found(tx, tenant_id, rate_card_id)
         if row.customer_id is None:
-            raise Invalid(
-                "only a customer's rate card ends; another default card takes the place of the default",
-                code="rate_card_of_nobody",
-            )
+            detail = "only a customer's rate card ends; another default card takes the place of the default"
+            raise invalid_field("/valid_until", detail, code="rate_card_of_nobody")
         await queries.lock_cards_of(tx.conn, tenant_id=tenant_id, customer_id=row.customer_id)
         validity.check_end(_validity(await self._card_found(tx, tenant_id, rate_card_id)), data.valid_until)
         ended = await queries.end_rate_card(

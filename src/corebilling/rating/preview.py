@@ -8,7 +8,7 @@ import msgspec
 
 from corebilling.kernel.charge import DerivationStep
 from corebilling.kernel.decimals import plain
-from corebilling.kernel.errors import FieldError, Invalid
+from corebilling.kernel.errors import FieldError, Invalid, invalid_field
 from corebilling.kernel.money import EXACT, exponent, to_minor
 from corebilling.kernel.usage import UsageFigures, UsageGroup
 from corebilling.rating.domain.amounts import ZERO, faults, sum_of
@@ -47,7 +47,12 @@ def _previewed(request: PreviewRequest, price: Price, used: UsageFigures, billed
         if extra:
             amount = EXACT.add(amount, extra)
             breakdown.append(shown_step(DerivationStep(label, ZERO, ZERO, extra, extra)))
-    return PreviewOut(plain(amount), to_minor(amount, request.currency), request.currency, breakdown)
+    try:
+        amount_minor = to_minor(amount, request.currency)
+    except Invalid as error:
+        pointer = "/events" if request.quantity is None else "/quantity"
+        raise invalid_field(pointer, error.message, code=error.code) from None
+    return PreviewOut(plain(amount), amount_minor, request.currency, breakdown)
 
 
 def _price(definition: bytes, currency: str) -> Price:

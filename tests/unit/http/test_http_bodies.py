@@ -1,6 +1,8 @@
 """Bodies are decoded strictly, and errors point at the field."""
 
+from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -9,6 +11,7 @@ from corebilling.kernel.errors import FieldError, Invalid
 from corebilling.platform.http import Refusal, decode_json
 from corebilling.platform.http.body import pointer_of
 from corebilling.platform.http.decimals import check_decimals, holds_decimals
+from corebilling.platform.http.instants import check_instants, check_parameter, holds_instants
 
 
 class Tier(msgspec.Struct, forbid_unknown_fields=True):
@@ -105,3 +108,22 @@ def test_the_detail_is_for_people() -> None:
         decode_json(b'{"tiers":[],"count":"1"}', DECODER)
     assert caught.value.fields == (FieldError("/count", "expected int, got str"),)
     assert "correct it" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"])
+def test_an_instant_beyond_the_calendar_of_utc_is_refused_where_it_stands(text: str) -> None:
+    class Span(msgspec.Struct):
+        start: Annotated[datetime, msgspec.Meta(tz=True)] = msgspec.field(name="from")
+
+    body = msgspec.json.decode(
+        msgspec.json.encode([{"from": "2026-01-01T00:00:00+14:00"}, {"from": text}]), type=list[Span]
+    )
+    assert holds_instants(list[Span])
+    assert not holds_instants(list[str])
+    with pytest.raises(Invalid) as refused:
+        check_instants(body)
+    assert (refused.value.code, refused.value.fields[0].pointer) == ("invalid_instant", "/1/from")
+    with pytest.raises(Invalid):
+        check_parameter(body[1].start, "/query/from")
+    with pytest.raises(Invalid):
+        check_parameter(body[0].start.replace(tzinfo=None), "/query/from")

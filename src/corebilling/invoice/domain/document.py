@@ -10,7 +10,7 @@ import msgspec
 
 from corebilling.events.rating import RatingCompleted
 from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, DerivationStep
-from corebilling.kernel.errors import Invalid
+from corebilling.kernel.errors import Invalid, invalid_field
 from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
 from corebilling.kernel.party import CustomerProfile, TenantProfile
 
@@ -193,14 +193,13 @@ def _document(
 ) -> Document:
     total = sum(line.amount_minor for line in lines)
     if total < 0:
-        raise Invalid(
-            f"the lines add up to {total} {currency} in minor units; an invoice can't be negative, add what is owed",
-            code="negative_invoice",
+        detail = (
+            f"the lines add up to {total} {currency} in minor units; an invoice can't be negative, add what is owed"
         )
+        raise invalid_field("/lines", detail, code="negative_invoice")
     if total > MAX_MINOR:
-        raise Invalid(
-            "the lines add up to more than an invoice can hold; split it into several", code="amount_too_large"
-        )
+        detail = "the lines add up to more than an invoice can hold; split it into several"
+        raise invalid_field("/lines", detail, code="amount_too_large")
     return Document(
         tenant_id=tenant.tenant_id,
         invoice_id=invoice_id,

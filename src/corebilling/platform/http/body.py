@@ -11,6 +11,7 @@ from litestar.utils.scope.state import ScopeState
 
 from corebilling.kernel.errors import FieldError, Invalid, invalid_field
 from corebilling.platform.http.decimals import check_decimals, holds_decimals
+from corebilling.platform.http.instants import check_instants, holds_instants
 from corebilling.platform.http.problem import Refusal
 
 T = TypeVar("T")
@@ -30,9 +31,10 @@ class JsonBody(Generic[T]):
         self.type = body_type
         self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(body_type)
         self._holds_decimals = holds_decimals(body_type)
+        self._holds_instants = holds_instants(body_type)
 
     async def read(self, request: Request[Any, Any, Any]) -> T:
-        """The body of a request sent as application/json. Raises Refusal (415, 413) and what `decode_json` and `check_decimals` raise."""
+        """The body of a request sent as application/json. Raises Refusal (415, 413) and what the decoder and the checks raise."""
         require_content_type(request, "application/json")
         body = await whole_body(request)
         decoded = decode_json(body, self._decoder)
@@ -40,6 +42,8 @@ class JsonBody(Generic[T]):
             refuse_nul(msgspec.json.decode(body), "")
         if self._holds_decimals:
             check_decimals(decoded)
+        if self._holds_instants:
+            check_instants(decoded)
         return decoded
 
 

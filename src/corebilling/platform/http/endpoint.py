@@ -17,10 +17,10 @@ from litestar.params import ParameterKwarg, PathParameter, QueryParameter
 from litestar.response import Response
 from litestar.types import ASGIApp
 
-from corebilling.kernel.errors import invalid_field
 from corebilling.platform.http.body import JsonBody, refuse_nul
 from corebilling.platform.http.edge import Edge
 from corebilling.platform.http.exchange import exchange_of
+from corebilling.platform.http.instants import check_parameter
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
@@ -82,8 +82,8 @@ class Endpoint:
             for name, value in arguments.items():
                 if isinstance(value, str) and "\x00" in value:
                     refuse_nul(value, pointers[name])
-                elif isinstance(value, datetime) and value.tzinfo is None:
-                    raise invalid_field(pointers[name], "add the offset: an instant is written as 2026-01-31T00:00:00Z")
+                elif isinstance(value, datetime):
+                    check_parameter(value, pointers[name])
             exchange = exchange_of(request)
             if passes_request:
                 arguments[_REQUEST] = request

@@ -1,5 +1,6 @@
 """Errors as application/problem+json (RFC 9457). The only place that knows which error has which status."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,6 +55,7 @@ _ADVICE: Mapping[int, str] = {
     413: "the body is larger than 16 MiB; send it in several requests",
 }
 _RACES = ("23505", "23503")  # unique_violation, foreign_key_violation
+_ABSENT = re.compile(r"Missing required query parameter '(?P<name>[^']+)'")
 _DISCONNECTED = "client disconnected prematurely"
 
 
@@ -159,6 +161,8 @@ def _parameters(request: Request[Any, Any, Any], error: ValidationException) -> 
         detail = str(item.get("message", "")).replace("`", "")
         fields.append(FieldError(pointer, detail[:1].lower() + detail[1:]))
     if not fields:
-        fields = [FieldError("/query", "a parameter is missing or doesn't fit")]
+        absent = _ABSENT.match(error.detail)
+        name = f"/{absent['name']}" if absent else ""
+        fields = [FieldError(f"/query{name}", "is missing; send it" if absent else "a parameter doesn't fit")]
     detail = "; ".join(f"{field.pointer}: {field.detail}" for field in fields)
     return problem_response(request, 422, "invalid_parameter", detail, fields=tuple(fields))
