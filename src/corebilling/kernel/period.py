@@ -5,8 +5,10 @@ back where it isn't. Arithmetic happens on the wall clock of an IANA zone, so a 
 more or less where the clocks change; results are in UTC.
 """
 
+import re
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -27,16 +29,24 @@ class Period(msgspec.Struct, frozen=True, order=True):
     index: int
 
 
+_NO_ZONE = re.compile(r"localtime|posixrules|Factory|posix/.*|right/.*")
+"""What zone databases hold besides: the host's own zone, which would bill otherwise on another host, and seconds that leap."""
+
+
+@lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
-    """The IANA zone of that name. Raises `Invalid` for an unknown one."""
+    """The IANA zone of that name. Raises `Invalid` for an unknown one, and for what only lies beside the zones."""
     try:
-        return ZoneInfo(name)
+        found = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        found = None
+    if found is None or _NO_ZONE.fullmatch(name):
         raise invalid_field(
             "/time_zone",
             f"'{name}' is not an IANA time zone; send a name such as Europe/Paris",
             code="unknown_time_zone",
-        ) from None
+        )
+    return found
 
 
 def boundary(anchor: datetime, time_zone: str, interval: Interval, count: int, index: int) -> datetime:

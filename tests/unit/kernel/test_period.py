@@ -140,3 +140,13 @@ def test_lord_howe_changes_its_clocks_by_half_an_hour() -> None:
     anchor = datetime(2026, 4, 1, tzinfo=ZoneInfo("Australia/Lord_Howe")).astimezone(UTC)
     april = period(anchor, "Australia/Lord_Howe", "month", 1, 0)
     assert april.end - april.start == timedelta(days=30, minutes=30)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["localtime", "posixrules", "Factory", "posix/Europe/Paris", "right/Europe/Paris", "Mars/Base", "", "../etc"],
+)
+def test_what_only_lies_beside_the_zones_is_none(name: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        zone(name)
+    assert refused.value.code == "unknown_time_zone"
