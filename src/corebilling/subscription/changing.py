@@ -5,7 +5,8 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from corebilling.kernel.errors import Conflict, FieldError, invalid_field
+from corebilling.kernel.errors import Conflict, FieldError, Invalid, invalid_field
+from corebilling.kernel.money import from_minor, to_minor
 from corebilling.kernel.plan import PublishedPlan
 from corebilling.platform.db import Tx
 from corebilling.subscription import shapes
@@ -43,10 +44,15 @@ class Changing(Desk):
         wanted, plans = await self._wanted(tx, present, order, now)
         after = changing.changed(present, wanted, plans, now, self._checks.check)
         before, then = timeline.contract(present), timeline.contract(after)
-        charges = await self._previews.preview_change(tx, before, then, wanted.effective_at)
+        try:
+            charges = await self._previews.preview_change(tx, before, then, wanted.effective_at)
+            total_minor = sum(charge.amount_minor for charge in charges)
+            to_minor(from_minor(total_minor, present.currency), present.currency)  # as an invoice would refuse it
+        except Invalid as error:
+            raise invalid_field("", error.message, code=error.code) from None
         return ChangePreviewOut(
             lines=shapes.shown_lines(charges),
-            total_minor=sum(charge.amount_minor for charge in charges),
+            total_minor=total_minor,
             currency=present.currency,
             effective_at=wanted.effective_at,
             next_invoice=wanted.effective_at if wanted.bill_now else _next_invoice(after, wanted.effective_at),

@@ -75,10 +75,11 @@ def shown_phases(agreement: Agreement, plans: PlansById, now: datetime) -> list[
     for phase in timeline.phases(agreement):
         over = phase.ends_at is not None and phase.ends_at <= now
         state = "past" if over else "current" if phase.starts_at <= now else "scheduled"
-        if phase.items == () and state == "current":
-            state = "paused"
-        shown_items: list[ItemOut] | None = [] if phase.items == () else None
         term = agreement.term_at(phase.starts_at)
+        rests = phase.items == () and term.items != ()
+        if rests and state == "current":
+            state = "paused"
+        shown_items: list[ItemOut] | None = [] if rests else None
         found.append(_phase(agreement, term, phase.starts_at, phase.ends_at, state, plans, shown_items))
     return found
 

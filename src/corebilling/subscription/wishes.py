@@ -35,7 +35,7 @@ def moment(sent: str, *words: str) -> str | datetime:
     if sent in words:
         return sent
     try:
-        return msgspec.convert(sent, Instant, strict=False)
+        return msgspec.convert(sent, Instant)
     except msgspec.ValidationError:
         allowed = ", ".join(f'"{word}"' for word in words)
         raise invalid_field("/at", f"send {allowed}, or an instant such as 2026-05-01T00:00:00Z") from None

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from corebilling.kernel.errors import Invalid, invalid_field
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.money import to_minor
+from corebilling.kernel.money import exponent, from_minor, to_minor
 from corebilling.kernel.plan import PlanPrice, PriceKind, PublishedPlan
 from corebilling.subscription.domain.agreement import ItemChange, TermItem, item_of, items_of
 
@@ -72,13 +72,19 @@ def require_quantity(item: TermItem, quantity: Decimal, pointer: str) -> None:
 
 
 def require_commitment(amount: Decimal, currency: str, pointer: str) -> Decimal:
-    """The amount of a commitment in major units. Raises `Invalid` for a negative one and one that no document can hold."""
+    """The amount of a commitment in major units.
+
+    Raises `Invalid` for a negative one, one that no document can hold, and one with more digits than the currency has.
+    """
     if amount < 0:
         raise invalid_field(f"{pointer}/commitment/amount", "a commitment is 0 or more; send such an amount")
     try:
-        to_minor(amount, currency)
+        minor = to_minor(amount, currency)
     except Invalid as error:
         raise invalid_field(f"{pointer}/commitment/amount", error.message, code=error.code) from None
+    if from_minor(minor, currency) != amount:
+        detail = f"a commitment may have {exponent(currency)} digits after the point, as {currency} has; round it"
+        raise invalid_field(f"{pointer}/commitment/amount", detail)
     return amount
 
 
