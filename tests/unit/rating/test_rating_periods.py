@@ -1,17 +1,12 @@
-"""Which periods usage falls into; table, diagram and CHECK of a rating's states agree."""
+"""Which periods usage falls into."""
 
-import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import get_args
 from uuid import UUID
 
 from corebilling.kernel.contract import Calendar, Contract, Phase
-from corebilling.rating.domain import states
 from corebilling.rating.domain.proration import days_text
 from corebilling.rating.domain.rating import current_period, periods_between, periods_of_hour
 
-ROOT = Path(__file__).resolve().parents[3]
 HOUR = timedelta(hours=1)
 
 
@@ -48,14 +43,3 @@ def test_a_late_line_names_the_days_of_its_period_in_the_contract_s_zone() -> No
     paris = contract(datetime(2026, 1, 31, 23, tzinfo=UTC), "Europe/Paris")
     february = current_period(paris, paris.starts_at)
     assert days_text(february.start, february.end, "Europe/Paris") == "2026-02-01 to 2026-02-28"
-
-
-def test_table_diagram_and_check_agree() -> None:
-    readme = (ROOT / "src/corebilling/rating/README.md").read_text()
-    diagram = readme.split("stateDiagram-v2", 1)[1].split("```", 1)[0]
-    drawn = set(re.findall(r"^\s*(\w+) --> (\w+)", diagram, re.MULTILINE))
-    schema = (ROOT / "sql/schema/rating/0001_rating.expand.sql").read_text()
-    checked = re.search(r"state text NOT NULL CHECK \(state IN \(([^)]*)\)", schema)
-    assert checked is not None
-    assert {(before, after) for before, afters in states.MOVES.items() for after in afters} == drawn
-    assert set(states.MOVES) == set(get_args(states.RatingState)) == set(re.findall(r"'(\w+)'", checked[1]))

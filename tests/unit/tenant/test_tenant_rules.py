@@ -1,27 +1,15 @@
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import corebilling.tenant
 from corebilling.kernel.errors import Conflict, Invalid
 from corebilling.tenant.domain import api_key, states
 from corebilling.tenant.domain.countries import COUNTRIES, require_country
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-CONTEXT = Path(corebilling.tenant.__file__).parent
-SCHEMA = Path(__file__).resolve().parents[3] / "sql/schema/tenant/0001_tenant.expand.sql"
-
-
-def test_readme_table_and_check_agree_about_the_states() -> None:
-    drawn = set(re.findall(r"^  (\w+) --> (\w+)", (CONTEXT / "README.md").read_text(), re.MULTILINE))
-    assert drawn == states.MOVES
-    check = re.search(r"CHECK \(status IN \(([^)]*)\)\)", SCHEMA.read_text())
-    assert check
-    assert set(re.findall(r"'(\w+)'", check[1])) == {word for move in states.MOVES for word in move} | {states.INITIAL}
 
 
 def test_a_suspended_tenant_can_be_taken_up_again_and_nothing_else_moves() -> None:
