@@ -15,8 +15,8 @@ from corebilling.platform.db import Database
 from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.schemas import PlanCreate, PlanOut
 from corebilling.pricing.service import PricingService
+from corebilling.rating.change_previews import ChangePreviews
 from corebilling.rating.checks import PriceChecks
-from corebilling.rating.previewing import ChangePreviews
 from corebilling.subscription.schemas import SubscriptionCreate, SubscriptionOut
 from corebilling.subscription.service import SubscriptionService
 from corebilling.tenant.schemas import TenantCreate

@@ -27,11 +27,11 @@ from corebilling.platform.jobs.worker import JobWorker
 from corebilling.platform.secrets import SecretBox, generate_key
 from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.service import PricingService
+from corebilling.rating.change_previews import ChangePreviews
 from corebilling.rating.checks import PriceChecks
 from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
 from corebilling.rating.jobs import JOBS as RATING_JOBS
 from corebilling.rating.margins import Margins
-from corebilling.rating.previewing import ChangePreviews
 from corebilling.rating.price_changes import PriceChanges
 from corebilling.rating.quotes import Quotes
 from corebilling.rating.service import RatingService

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
 from corebilling.events.envelope import Envelope, NewEvent
-from corebilling.events.rating import RatingCompleted, RatingFailed
+from corebilling.events.rating import RatingFailed
 from corebilling.events.scheduler import BillingCycleClosed
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.period import Period
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
-from corebilling.rating import store
-from corebilling.rating.domain.engine import ENGINE_VERSION
+from corebilling.rating import store, telling
 from corebilling.rating.domain.rating import Rated, RatingOrder, Unrateable
 from corebilling.rating.failures import Failures
 from corebilling.rating.ports import Contracts
@@ -100,40 +97,18 @@ class Closing:
 
 def _completed(rating_id: UUID, item: Rated, cause: Closed) -> NewEvent:
     closed = cause.payload
-    return _event(
-        item.order,
-        RatingCompleted(
-            rating_id=rating_id,
-            cycle_id=closed.cycle_id,
-            subscription_id=closed.subscription_id,
-            customer_id=item.contract.customer_id,
-            period_index=closed.period_index,
-            period_start=closed.period_start,
-            period_end=closed.period_end,
-            closed_at=closed.closed_at,
-            currency=item.contract.currency,
-            total_minor=item.total_minor,
-            epoch=item.order.epoch,
-            engine_version=ENGINE_VERSION,
-            group_id=closed.group_id,
-            group_size=closed.group_size,
-        ),
+    return telling.completed(
+        rating_id,
+        item,
         cause,
+        closed.closed_at,
+        cycle_id=closed.cycle_id,
+        group_id=closed.group_id,
+        group_size=closed.group_size,
     )
 
 
 def _failed(item: Unrateable, cause: Closed) -> NewEvent:
     closed = cause.payload
     payload = RatingFailed(closed.cycle_id, closed.subscription_id, closed.period_start, closed.period_end, item.reason)
-    return _event(item.order, payload, cause)
-
-
-def _event(order: RatingOrder, payload: msgspec.Struct, cause: Closed) -> NewEvent:
-    return NewEvent(
-        tenant_id=order.tenant_id,
-        resource_id=order.subscription_id,
-        resource_seq=0,
-        payload=payload,
-        occurred_at=cause.payload.closed_at,
-        cause=cause,
-    )
+    return telling.event(item.order, payload, cause, closed.closed_at)

@@ -6,13 +6,11 @@ from uuid import UUID
 from loguru import logger
 
 from corebilling.events.envelope import Envelope, NewEvent
-from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionInvoiceRequested
 from corebilling.kernel.clock import Clock
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
-from corebilling.rating import store
-from corebilling.rating.domain.engine import ENGINE_VERSION
+from corebilling.rating import store, telling
 from corebilling.rating.domain.rating import Rated, RatingOrder
 from corebilling.rating.ports import Contracts
 from corebilling.rating.queries import interim as interim_queries
@@ -93,28 +91,5 @@ class InterimRating:
 
 
 def _completed(rating_id: UUID, item: Rated, cause: Requested) -> NewEvent:
-    """No cycle is closed: the rating's own id stands in its place."""
-    asked, period = cause.payload, item.order.period
-    return NewEvent(
-        tenant_id=item.order.tenant_id,
-        resource_id=item.order.subscription_id,
-        resource_seq=0,
-        payload=RatingCompleted(
-            rating_id=rating_id,
-            cycle_id=rating_id,
-            subscription_id=item.order.subscription_id,
-            customer_id=item.contract.customer_id,
-            period_index=period.index,
-            period_start=period.start,
-            period_end=period.end,
-            closed_at=asked.at,
-            currency=item.contract.currency,
-            total_minor=item.total_minor,
-            epoch=item.order.epoch,
-            engine_version=ENGINE_VERSION,
-            purpose=asked.purpose,
-            request_no=asked.request_no,
-        ),
-        occurred_at=asked.at,
-        cause=cause,
-    )
+    asked = cause.payload
+    return telling.completed(rating_id, item, cause, asked.at, purpose=asked.purpose, request_no=asked.request_no)

@@ -5,15 +5,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from corebilling.events.envelope import Envelope, NewEvent
-from corebilling.events.rating import RatingCompleted
 from corebilling.events.scheduler import LateUsageSealed
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.contract import Contract
 from corebilling.kernel.errors import Conflict
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
-from corebilling.rating import store
-from corebilling.rating.domain.engine import ENGINE_VERSION
+from corebilling.rating import store, telling
 from corebilling.rating.domain.rating import Rated, RatingOrder
 from corebilling.rating.ports import Contracts
 from corebilling.rating.queries import settling as queries
@@ -95,28 +93,5 @@ def _is_over(contract: Contract) -> bool:
 
 
 def _completed(rating_id: UUID, item: Rated, cause: Sealed) -> NewEvent:
-    """No cycle is closed: the rating's own id stands in its place."""
-    period, told = item.order.period, cause.payload
-    return NewEvent(
-        tenant_id=item.order.tenant_id,
-        resource_id=item.order.subscription_id,
-        resource_seq=0,
-        payload=RatingCompleted(
-            rating_id=rating_id,
-            cycle_id=rating_id,
-            subscription_id=item.order.subscription_id,
-            customer_id=item.contract.customer_id,
-            period_index=period.index,
-            period_start=period.start,
-            period_end=period.end,
-            closed_at=told.sealed_at,
-            currency=item.contract.currency,
-            total_minor=item.total_minor,
-            epoch=item.order.epoch,
-            engine_version=ENGINE_VERSION,
-            purpose=PURPOSE,
-            request_no=told.late_no,
-        ),
-        occurred_at=told.sealed_at,
-        cause=cause,
-    )
+    told = cause.payload
+    return telling.completed(rating_id, item, cause, told.sealed_at, purpose=PURPOSE, request_no=told.late_no)
