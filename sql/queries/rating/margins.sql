@@ -1,7 +1,7 @@
 -- name: Margins :many
 -- Revenue and cost of a span, a page at a time. Charges are added up by rating, and each rating is looked up once.
-SELECT g.place::text AS place, g.currency::text AS currency, g.revenue_minor::bigint AS revenue_minor,
-  g.cost::numeric AS cost, g.uncosted_minor::bigint AS uncosted_minor, g.charges::bigint AS charges
+SELECT g.place::text AS place, g.currency::text AS currency, g.revenue_minor::numeric AS revenue_minor,
+  g.cost::numeric AS cost, g.uncosted_minor::numeric AS uncosted_minor, g.charges::bigint AS charges
 FROM (
   SELECT (CASE @group_by::text WHEN 'customer' THEN b.customer_id::text WHEN 'plan' THEN b.plan_id::text ELSE a.part END) AS place,
     b.currency, sum(a.revenue_minor) AS revenue_minor, sum(a.cost) AS cost, sum(a.uncosted_minor) AS uncosted_minor,

@@ -169,6 +169,23 @@ async def test_late_usage_belongs_to_its_own_month_with_the_cost_that_came_on_to
     assert (february.revenue_minor, february.cost) == (4990, "0")
 
 
+async def test_margins_may_add_up_to_more_than_one_document_holds(world: World) -> None:
+    """Twice 150 x 10^15 GB at 0.50, the first 100 at 1.00, and the fees: more than 2^63 minor units."""
+    tenant_id = await world.tenant(clock_at=START)
+    await world.subscribe(tenant_id, ["a", "b"])
+    await world.deliver()
+    await world.set_clock(tenant_id, START + 20 * DAY)
+    for name in ("a", "b"):
+        for hour in range(150):
+            await world.use(tenant_id, name, START + hour * DAY / 24, gb="1000000000000000")
+    await world.set_clock(tenant_id, FEBRUARY + GRACE)
+    await world.close_all()
+    await world.deliver()
+    (january,) = await margins(world, tenant_id, "month")
+    assert january.revenue_minor == 2 * (150 * 10**15 * 50 + 100 * 50 + 4990) > 2**63
+    assert january.uncosted_minor == 2 * (150 * 10**15 * 50 + 100 * 50)
+
+
 async def test_a_span_that_is_none_is_refused(world: World) -> None:
     tenant_id = await world.tenant()
     async with world.db.tenant(tenant_id) as tx:

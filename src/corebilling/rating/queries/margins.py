@@ -20,15 +20,15 @@ class MarginsRow(msgspec.Struct, frozen=True, gc=False):
 
     place: str
     currency: str
-    revenue_minor: int
+    revenue_minor: Decimal
     cost: Decimal
-    uncosted_minor: int
+    uncosted_minor: Decimal
     charges: int
 
 
 MARGINS: Final = """-- rating/margins.sql: Margins
-SELECT g.place::text AS place, g.currency::text AS currency, g.revenue_minor::bigint AS revenue_minor,
-  g.cost::numeric AS cost, g.uncosted_minor::bigint AS uncosted_minor, g.charges::bigint AS charges
+SELECT g.place::text AS place, g.currency::text AS currency, g.revenue_minor::numeric AS revenue_minor,
+  g.cost::numeric AS cost, g.uncosted_minor::numeric AS uncosted_minor, g.charges::bigint AS charges
 FROM (
   SELECT (CASE $1::text WHEN 'customer' THEN b.customer_id::text WHEN 'plan' THEN b.plan_id::text ELSE a.part END) AS place,
     b.currency, sum(a.revenue_minor) AS revenue_minor, sum(a.cost) AS cost, sum(a.uncosted_minor) AS uncosted_minor,
