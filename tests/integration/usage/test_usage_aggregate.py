@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from usage_scene import METERS, Scene, Seller
+from usage_scene import METERS, Scene, Seller, random_bounds
 
 from corebilling.kernel.usage import UsageWindow
 
@@ -80,15 +80,7 @@ async def test_windows_hold_what_the_events_say(scene: Scene) -> None:
     windows, expected = [], []
     for _ in range(400):
         seller, meter = chance.choice([scene.one, scene.two]), chance.choice(sorted(METERS))
-        a, b = sorted(first + timedelta(microseconds=chance.randrange(0, 3 * 86_400_000_000)) for _ in range(2))
-        if chance.random() < 0.3:
-            a = a.replace(minute=0, second=0, microsecond=0)
-        if chance.random() < 0.3:
-            b = b.replace(minute=0, second=0, microsecond=0)
-        if chance.random() < 0.2:
-            b = a + timedelta(minutes=chance.randrange(0, 50))
-        if chance.random() < 0.05:
-            a, b = b, a  # holds nothing
+        a, b = random_bounds(chance, first, 3)
         subscription = seller.subscriptions[chance.choice(["acme-sub", "many-1", "many-2"])]
         window = UsageWindow(seller.tenant_id, subscription, seller.meters[meter], a, b, chance.randrange(0, 4))
         windows.append(window)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 from usage_recount import KINDS, Used, expected, is_of_ones
-from usage_scene import LAST_EPOCH, Scene, Seller
+from usage_scene import LAST_EPOCH, Scene, Seller, random_bounds
 
 from corebilling.kernel.errors import Invalid
 from corebilling.kernel.usage import UsageFigures, UsageQuestion, UsageWindow
@@ -86,15 +86,7 @@ async def _many(scene: Scene, chance: random.Random, first: datetime) -> list[Us
 
 
 def _question(chance: random.Random, seller: Seller, meter: str, first: datetime) -> UsageQuestion:
-    a, b = sorted(first + timedelta(microseconds=chance.randrange(0, 2 * 86_400_000_000)) for _ in range(2))
-    if chance.random() < 0.3:
-        a = a.replace(minute=0, second=0, microsecond=0)
-    if chance.random() < 0.3:
-        b = b.replace(minute=0, second=0, microsecond=0)
-    if chance.random() < 0.2:
-        b = a + timedelta(minutes=chance.randrange(0, 50))
-    if chance.random() < 0.05:
-        a, b = b, a  # holds nothing
+    a, b = random_bounds(chance, first, 2)
     whole = (first, first + timedelta(days=31)) if chance.random() < 0.5 else (None, None)
     subscription = seller.subscriptions[chance.choice(["acme-sub", "many-1", "many-2"])]
     window = UsageWindow(seller.tenant_id, subscription, seller.meters[meter], a, b, chance.randrange(0, 5), *whole)

@@ -1,5 +1,6 @@
 """Two tenants that sell the same things, and short ways to report usage and to ask for it."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -133,3 +134,15 @@ async def key_of(scene: Scene, seller: Seller) -> str:
         )
     assert made.secret is not None
     return made.secret
+
+
+def random_bounds(chance: random.Random, first: datetime, days: int) -> tuple[datetime, datetime]:
+    """A window somewhere in the days from `first` on: of any length, often at full hours, now and then the wrong way round."""
+    a, b = sorted(first + timedelta(microseconds=chance.randrange(0, days * 86_400_000_000)) for _ in range(2))
+    if chance.random() < 0.3:
+        a = a.replace(minute=0, second=0, microsecond=0)
+    if chance.random() < 0.3:
+        b = b.replace(minute=0, second=0, microsecond=0)
+    if chance.random() < 0.2:
+        b = a + timedelta(minutes=chance.randrange(0, 50))
+    return (b, a) if chance.random() < 0.05 else (a, b)
