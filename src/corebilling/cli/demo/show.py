@@ -89,6 +89,13 @@ def _sides(row: dict[str, Any], currency: str) -> list[str]:
     return [amount(row[side], currency) if row[side] else "" for side in ("debit_minor", "credit_minor")]
 
 
+def _compared(figures: Figures) -> str:
+    billed, expected = (amount(of, figures.currency) for of in (figures.invoiced_minor, figures.expected_minor))
+    if billed == expected:
+        return f"{billed}, as computed a second time without the engine"
+    return f"{billed}, but {expected} as computed a second time without the engine"
+
+
 def ending(console: Console, figures: Figures) -> None:
     """The figures, and whether they hold."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -97,9 +104,7 @@ def ending(console: Console, figures: Figures) -> None:
     table.add_row(
         "billing", f"{figures.invoices:,} invoices, {figures.invoices_per_second:,.0f}/s up to the webhook received"
     )
-    table.add_row(
-        "", f"{amount(figures.invoiced_minor, figures.currency)}, as computed a second time without the engine"
-    )
+    table.add_row("", _compared(figures))
     table.add_row(
         "ledger",
         f"{figures.journals:,} journals, trial balance {figures.trial_balance_minor}, {figures.ledger_mismatches} mismatches",
