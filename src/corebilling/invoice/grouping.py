@@ -11,6 +11,7 @@ from corebilling.events.rating import RatingCompleted
 from corebilling.invoice.ports import Subscriptions
 from corebilling.invoice.queries import groups as queries
 from corebilling.kernel.ids import new_id
+from corebilling.kernel.money import MAX_MINOR
 from corebilling.platform.db import Tx
 
 _json = msgspec.json.Encoder().encode
@@ -54,10 +55,18 @@ async def complete(tx: Tx, events: Sequence[Envelope[RatingCompleted]]) -> list[
     ):
         found[row.tenant_id, row.group_id].append(_rating.decode(row.rating))
     return [
-        Bill(new_id(), tuple(ratings), last[key])
+        Bill(new_id(), together, last[key])
         for key, ratings in found.items()
         if len(ratings) == ratings[0].group_size
+        for together in _parts(ratings)
     ]
+
+
+def _parts(ratings: Sequence[RatingCompleted]) -> list[tuple[RatingCompleted, ...]]:
+    """All of them, or each alone where they come to more than a document can hold."""
+    if sum(rating.total_minor for rating in ratings) <= MAX_MINOR:
+        return [tuple(ratings)]
+    return [(rating,) for rating in ratings]
 
 
 async def note_invoices(tx: Tx, bills: Sequence[Bill]) -> None:

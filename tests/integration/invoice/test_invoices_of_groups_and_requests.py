@@ -80,6 +80,17 @@ async def test_a_group_is_one_invoice_when_its_last_rating_is_there(books: Books
     assert generated["subscription_ids"] == [str(one) for one in subscriptions]
 
 
+async def test_what_one_invoice_cannot_hold_is_invoiced_one_by_one(books: Books) -> None:
+    tenant, group_id = await books.tenant(), new_id()
+    customer, fee = await books.customer(tenant), charge(1, "recurring", 9 * 10**18)
+    events = [await books.rating(tenant, customer, fee, group_id=group_id, group_size=2) for _ in range(2)]
+    for event in [*events, events[0]]:
+        await books.bill([event])
+    invoices = await found(books, tenant)
+    assert [invoice.total_minor for invoice in invoices] == [9 * 10**18] * 2
+    assert {invoice.subscription_id for invoice in invoices} == {event.payload.subscription_id for event in events}
+
+
 async def test_a_group_whose_ratings_arrive_at_once_and_twice_is_invoiced_once(books: Books) -> None:
     tenant = await books.tenant()
     events = await group(books, tenant, await books.customer(tenant), 6)
