@@ -15,7 +15,7 @@ from corebilling.events.catalog import BY_SUBJECT
 from corebilling.events.envelope import CloudEvent
 from corebilling.events.invoice import InvoicePaid
 from corebilling.events.rating import RatingCompleted
-from corebilling.events.scheduler import BillingCycleClosed, SubscriptionDue
+from corebilling.events.scheduler import BillingCycleClosed, LateUsageSealed, SubscriptionDue
 from corebilling.events.subscription import (
     SubscriptionCanceled,
     SubscriptionCreated,
@@ -55,6 +55,7 @@ def forged(rows: Rows, b: World) -> dict[str, msgspec.Struct]:
         ),
         "subscription.invoice.requested": SubscriptionInvoiceRequested(subscription, customer, "opening", 9, FEBRUARY),
         "billing.subscription.due": SubscriptionDue(subscription, MARCH),
+        "billing.usage.sealed": LateUsageSealed(subscription, late_no=9, epoch=9, sealed_at=MARCH),
         "usage.reported": UsageReported(uuid4(), [series]),
         "usage.corrected": UsageCorrected(uuid4(), "void", "from the outside", [series]),
         "billing.cycle.closed": BillingCycleClosed(
