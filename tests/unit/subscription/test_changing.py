@@ -53,6 +53,14 @@ def test_going_back_to_a_plan_makes_items_anew() -> None:
     assert base.price_id == BASIC.prices[0].price_id != base.item_id
 
 
+def test_there_and_back_in_one_instant_is_no_change_at_all() -> None:
+    """Else a one-off price would be due again, and tiers would begin anew."""
+    held = change(begun("team"), NOW + DAY, items=(ItemChange("seat", Decimal(5)),))
+    away = change(held, NOW + 2 * DAY, plan_id=PRO.plan_id)
+    back = change(away, NOW + 2 * DAY, plan_id=TEAM.plan_id, items=(ItemChange("seat", Decimal(5)),))
+    assert timeline.phases(back)[-1].items == timeline.phases(held)[-1].items
+
+
 def test_several_changes_in_one_period_leave_no_gap() -> None:
     held = begun()
     for day, plan in enumerate((PRO, BASIC, TEAM, PRO), start=1):

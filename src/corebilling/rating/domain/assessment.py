@@ -21,11 +21,11 @@ from corebilling.rating.domain.fees import (
     Standing,
     add_ahead,
     add_arrears,
-    add_gone,
     add_one_off,
     is_ahead,
     terms_looked_at,
 )
+from corebilling.rating.domain.gone import add_gone
 from corebilling.rating.domain.metered import (
     BilledUsage,
     Costs,

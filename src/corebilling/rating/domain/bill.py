@@ -16,15 +16,19 @@ ZERO = Decimal(0)
 
 
 class Bill:
-    """`period` is the one that the rating is for, or within; `epoch` the usage watermark."""
+    """`period` is the one that the rating is for, or within; `epoch` the usage watermark.
 
-    __slots__ = ("contract", "epoch", "lines", "period")
+    `settled` is what fees were looked at for, by item and start: whatever else was charged for is nobody's any more.
+    """
+
+    __slots__ = ("contract", "epoch", "lines", "period", "settled")
 
     def __init__(self, contract: Contract, period: Period, epoch: int) -> None:
         self.contract = contract
         self.period = period
         self.epoch = epoch
         self.lines: list[BilledCharge] = []
+        self.settled: set[tuple[UUID, datetime]] = set()
 
     @property
     def total_minor(self) -> int:

@@ -20,6 +20,9 @@ from corebilling.rating.domain.proration import days_text, owed_minor, part_labe
 from corebilling.rating.domain.terms import Term, settled_from, term_of, terms_until
 from corebilling.rating.domain.timeline import Covered, is_cut
 
+UNUSED, REMAINING = "Unused time of ", "Remaining time of "
+"""How the descriptions of prorations begin."""
+
 
 class Settled(msgspec.Struct, frozen=True):
     """What final charges took of one thing that was due, and the discounts they gave on it (0 or less).
@@ -77,6 +80,7 @@ def add_ahead(bill: Bill, covered: Covered, times: Sequence[Covered], as_of: dat
         first = max(covered.start, term.cut_start)
         if first > as_of or first >= term.cut_end or _is_deferred(bill, covered, term):
             continue
+        bill.settled.add((covered.item.item_id, first))
         last = _ahead_until(covered, term, first)
         if first < last or not _is_another_s(covered, times, first):
             _settle(bill, covered, term, first, last, standing)
@@ -113,7 +117,10 @@ def add_arrears(bill: Bill, covered: Covered, until: datetime) -> None:
 def add_one_off(bill: Bill, covered: Covered, as_of: datetime, standing: Standing) -> None:
     """Charge an item once, by the first rating at or after its start."""
     start = covered.start
-    if start < bill.period.start or start > as_of or (covered.item.item_id, start) in standing:
+    if start < bill.period.start or start > as_of:
+        return
+    bill.settled.add((covered.item.item_id, start))
+    if (covered.item.item_id, start) in standing:
         return
     whole = _whole(bill, covered)
     amount_minor = to_minor(whole.amount, bill.contract.currency)
@@ -122,29 +129,6 @@ def add_one_off(bill: Bill, covered: Covered, as_of: datetime, standing: Standin
         "one_off", covered, covered.price.name, covered.item.quantity, amount_minor, start, max(start, end), whole,
         term_start=start, standing=True,
     )  # fmt: skip
-
-
-def add_gone(bill: Bill, times: Sequence[Covered], standing: Standing) -> None:
-    """Give back whole what was charged for items that the contract doesn't know any more.
-
-    They were replaced in the instant in which they began, after they had been billed.
-    """
-    known = {covered.item.item_id for covered in times}
-    for (item_id, start), billed in standing.items():
-        if billed.price_id is None or not billed.settled_minor or item_id in known:
-            continue
-        settles = -billed.settled_minor
-        back = billed.discount_returned(settles)
-        steps = [fixed_step("nothing is due", Decimal(0))]
-        if back:
-            steps.append(fixed_step("discounts given on it", bill.major(back)))
-        end = billed.until or bill.period.end
-        name = f"Unused time of {billed.name}, {days_text(start, end, bill.contract.time_zone)}"
-        bill.add(
-            "proration", name, bill.derived("replaced", tuple(steps), billed.settled_minor), start, end,
-            price_id=billed.price_id, item_id=item_id, term_start=start, standing=True,
-            settles_minor=settles if back else None,
-        )  # fmt: skip
 
 
 def fees_within(bill: Bill, times: Sequence[Covered]) -> int:
@@ -182,8 +166,8 @@ def _settle(bill: Bill, covered: Covered, term: Term, first: datetime, last: dat
     name = covered.price.name
     start, end = (last, max(term.end, last)) if settles < 0 and last < term.end else (first, last)
     if kind == "proration":
-        what = "Unused" if settles < 0 else "Remaining"
-        name = f"{what} time of {name}, {days_text(start, end, bill.contract.time_zone)}"
+        what = UNUSED if settles < 0 else REMAINING
+        name = f"{what}{name}, {days_text(start, end, bill.contract.time_zone)}"
     bill.add_item(
         kind, covered, name, covered.item.quantity, settles + back, start, end, derivation,
         term_start=first, standing=True, settles_minor=settles if back else None,

@@ -80,7 +80,8 @@ def changed(
             code="change_scheduled",
         )
     base = there or before[-1]
-    term = _applied(wanted.change, base, agreement, plans, at, check=check)
+    previous = before[-1] if before else None
+    term = _applied(wanted.change, base, agreement, plans, at, previous=previous, check=check)
     if (term.plan_id, term.items, term.commitment) == (base.plan_id, base.items, base.commitment):
         raise Conflict("the subscription is that way already; nothing would change", code="nothing_changes")
     in_force = at <= now or at == agreement.billing_starts_at
@@ -150,8 +151,10 @@ def _applied(
     plans: PlansById,
     at: datetime,
     *,
+    previous: Term | None = None,
     check: CheckPrice | None = None,
 ) -> Term:
+    """The term that a change makes of `base`, which it may take the place of: then `previous` is the one that ends."""
     plan = plans[change.plan_id or base.plan_id]
     held, commitment = _held(base, plans, agreement.currency), base.commitment
     if plan.plan_id != base.plan_id:
@@ -160,6 +163,8 @@ def _applied(
     held = items.without(held, change.remove)
     held = items.changed(held, change.items, currency=agreement.currency, check=check)
     held = items.with_add_ons(held, change.add_ons)
+    if previous is not None:
+        held = items.going_on(held, _held(previous, plans, agreement.currency))
     return Term(
         new_id(),
         at,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from uuid import UUID
 
 from msgspec import UnsetType
 from msgspec.structs import replace
@@ -122,6 +123,16 @@ def with_add_ons(
     if len(items) + len(added) > MAX_ITEMS:
         raise invalid_field(pointer, f"a subscription has at most {MAX_ITEMS} items; leave some out")
     return (*items, *added)
+
+
+def going_on(items: Iterable[TermItem], before: Iterable[TermItem]) -> tuple[TermItem, ...]:
+    """The items, those that are as they were just before under the ids that they had: what goes on isn't another item."""
+    ids = {_terms_of(item): item.item_id for item in before}
+    return tuple(replace(item, item_id=ids.get(_terms_of(item), item.item_id)) for item in items)
+
+
+def _terms_of(item: TermItem) -> tuple[UUID, Decimal, str | None]:
+    return item.price_id, item.quantity, item.definition
 
 
 def without(items: Sequence[TermItem], removed: Sequence[str], pointer: str = "/remove") -> tuple[TermItem, ...]:
