@@ -140,6 +140,18 @@ async def test_a_plan_changed_in_the_instant_it_began_is_given_back_whole(world:
     assert sorted(short(changed)) == [("proration", -3100), ("recurring", 6200)]
 
 
+async def test_what_is_canceled_in_the_second_in_which_it_began_gives_everything_back(world: World) -> None:
+    """No period is ever closed that could do it."""
+    tenant_id = await seller(world)
+    async with world.db.tenant(tenant_id) as tx:
+        await world.subscriptions.cancel(tx, tenant_id, "a", CancelOrder(at="now"))
+    await world.deliver()
+    await advance(world, tenant_id, MARCH)
+    opening, back = await ratings(world, tenant_id)
+    assert short(opening) == [("recurring", 3100)]
+    assert short(back) == [("proration", -3100), ("carried", 3100)]
+
+
 async def test_a_cancellation_carries_its_credit_and_never_bills_below_zero(world: World) -> None:
     tenant_id = await seller(world)
     await advance(world, tenant_id, START + 10 * DAY)

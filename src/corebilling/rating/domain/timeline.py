@@ -107,7 +107,7 @@ def coverage(contract: Contract, offers: Offers) -> list[Covered]:
         start, end = max(phase.starts_at, contract.starts_at), _earlier(phase.ends_at, contract.ends_at)
         if end is not None and end <= start:
             continue
-        deferred = before is not None and not before.credit_unused
+        deferred = before is not None and not before.credit_unused and before.items != ()
         going_on: dict[UUID, Covered] = {}
         for item, price in offers.of(contract, phase):
             covered = running.get(item.item_id)

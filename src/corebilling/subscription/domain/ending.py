@@ -27,7 +27,12 @@ def cancel(agreement: Agreement, when: When, now: datetime, *, prorate: bool, re
         return agreement, ()
     ordered = replace(agreement, ends_at=ends_at, credit_at_end=prorate, cancel_reason=reason)
     done, told = waking.end(ordered, now) if when == "now" else waking.perform(ordered, now)
-    return done, (SubscriptionCanceled(agreement.subscription_id, ends_at), *told)
+    told = (SubscriptionCanceled(agreement.subscription_id, ends_at), *told)
+    if agreement.status == "incomplete" or not agreement.requests or ends_at != agreement.billing_starts_at:
+        return done, told
+    # It ends where it began, so no period is ever closed: what was invoiced by then goes back now.
+    done = replace(done, requests=done.requests + 1)
+    return done, (*told, facts.invoice_requested(done, "change", ends_at))
 
 
 def _end(agreement: Agreement, when: When, now: datetime) -> datetime:
