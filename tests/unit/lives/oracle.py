@@ -79,7 +79,10 @@ class Oracle:
             for sold in state.items
             for calendar in self.calendars()
             for first, last in self._terms(calendar, sold.price.every)
-        ) + sum(minor for minor, *_ in self._kept())
+        ) + sum(
+            sign * self._owed(sold.minor * sold.quantity, first, last, low, high)
+            for sign, sold, first, last, low, high in self._kept()
+        )
 
     def one_offs(self) -> int:
         """Each once, when it is first there: a pause doesn't make it another one, all else that changes does."""
@@ -188,15 +191,55 @@ class Oracle:
             for sold in state.items:
                 for first, last in self._terms(calendar, sold.price.every):
                     found += self._part(sold, calendar, first, last, max(a, low), min(b, high))
-        for _, sold, first, last, a, b in self._kept():
-            if max(a, low) < min(b, high):
-                sign = 1 if a < b else -1
+        for sign, sold, first, last, a, b in self._kept():
+            if max(a, low) < min(b, high) and a > calendar.start and (calendar.end is None or a < calendar.end):
                 found += sign * self._owed(sold.minor * sold.quantity, first, last, max(a, low), min(b, high))
         return found
 
-    def _kept(self) -> list[tuple[int, Sold, datetime, datetime, datetime, datetime]]:
-        """What is kept beyond the timeline."""
-        return []
+    def _kept(self) -> Iterator[tuple[int, Sold, datetime, datetime, datetime, datetime]]:
+        """What is kept beyond the timeline, and what isn't charged in it (sign, item, its term, the time)."""
+        times = list(self._times())
+        ends = [span.start for span in self._ordered() if not span.gives_back]
+        ends += [] if self.gives_back_at_end else [self._end]
+        for at in ends:
+            gone = next((state.items for _, high, state in times if high == at), ())
+            new = next((state.items for low, _, state in times if low == at), ())
+            for sold in {*gone} - {*new} if gone else ():
+                for calendar, first, last in self._terms_at(sold, at, before=True):
+                    if not self._waited(sold, at, max(first, calendar.start), ends):
+                        yield 1, sold, first, last, at, last
+            for sold in {*new} - {*gone} if gone else ():
+                for calendar, first, last in self._terms_at(sold, at, before=False):
+                    if calendar.start < at:
+                        stop = min(self._until_gone(sold, at), last, calendar.end or last)
+                        yield -1, sold, first, last, at, stop
+
+    def _waited(self, sold: Sold, at: datetime, since: datetime, ends: list[datetime]) -> bool:
+        """Whether an item that ends then took the place of one that was kept, in the same term: nothing was paid for it."""
+        begun = at
+        for low, high, state in reversed(list(self._times())):
+            if high == begun and sold in state.items:
+                begun = low
+        return since < begun and begun in ends and any(high == begun for _, high, _ in self._times())
+
+    def _terms_at(self, sold: Sold, at: datetime, *, before: bool) -> Iterator[tuple[Calendar, datetime, datetime]]:
+        """The term of a fee ahead in which an instant lies, not at its ends."""
+        if sold.price.kind == "recurring" and sold.price.ahead:
+            for calendar in self.calendars():
+                if calendar.start < at and (
+                    calendar.end is None or at < calendar.end or (before and at == calendar.end)
+                ):
+                    for first, last in self._terms(calendar, sold.price.every):
+                        if max(first, calendar.start) < at < last:
+                            yield calendar, first, last
+
+    def _until_gone(self, sold: Sold, at: datetime) -> datetime:
+        """When an item that began then ends."""
+        end = at
+        for low, high, state in self._times():
+            if low == end and sold in state.items:
+                end = high
+        return end
 
     def _owed(self, minor: Decimal, first: datetime, last: datetime, low: datetime, high: datetime) -> int:
         return self._until(minor, first, last, high) - self._until(minor, first, last, low)

@@ -46,3 +46,9 @@ def test_a_percentage_off_takes_its_share_of_all_of_it(off: str) -> None:
         story = lived(seed, Options(discount=Decimal(off)))
         difference = charged(story) - (1 - Decimal(off)) * story.oracle.total()
         assert abs(difference) <= len(story.ratings.charges), f"seed {seed}:\n" + "\n".join(story.log)
+
+
+def test_what_is_kept_without_proration_is_paid_and_nothing_takes_its_place() -> None:
+    for seed in range(80):
+        story = lived(seed, Options(keeps=True))
+        assert charged(story) == story.oracle.total(), f"seed {seed}:\n" + "\n".join(story.log)
