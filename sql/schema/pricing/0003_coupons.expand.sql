@@ -23,8 +23,7 @@ CREATE TABLE coupons (
   CHECK ((duration = 'repeating') = (duration_periods IS NOT NULL)),
   CHECK (times_redeemed BETWEEN 0 AND coalesce(max_redemptions, times_redeemed))
 );
-SELECT corebilling_secure('coupons',
-  app => 'SELECT, INSERT, UPDATE (times_redeemed, archived_at)', router => 'SELECT, UPDATE (times_redeemed)');
+SELECT corebilling_secure('coupons', app => 'SELECT, INSERT, UPDATE (times_redeemed, archived_at)');
 
 -- Who redeemed what: a redemption counts once, however often it is asked for.
 CREATE TABLE coupon_redemptions (
@@ -37,4 +36,4 @@ CREATE TABLE coupon_redemptions (
   PRIMARY KEY (tenant_id, redemption_id),
   FOREIGN KEY (tenant_id, coupon_id) REFERENCES coupons
 );
-SELECT corebilling_secure('coupon_redemptions', app => 'SELECT, INSERT', router => 'SELECT, INSERT');
+SELECT corebilling_secure('coupon_redemptions', app => 'SELECT, INSERT');
