@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from corebilling.events.envelope import Envelope, NewEvent
 from corebilling.events.rating import RatingFailed
 from corebilling.events.scheduler import BillingCycleClosed
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.contract import Contract
 from corebilling.kernel.period import Period
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
@@ -49,6 +52,7 @@ class Closing:
         if not orders:
             return
         contracts = await self._contracts.contracts(tx, [order.key for order in orders])
+        orders = [as_agreed(order, contracts.get(order.key)) for order in orders]
         results = await self._rater.rate(tx, orders, contracts)
         failed = [item for item in results if isinstance(item, Unrateable)]
         if failed:
@@ -93,6 +97,20 @@ class Closing:
                     )
                 )
         return orders
+
+
+def as_agreed(order: RatingOrder, contract: Contract | None) -> RatingOrder:
+    """The order for no more of the period than the contract leaves of it.
+
+    Where the scheduler heard of another calendar or an end only after the closing, what follows belongs to another
+    period, or to none: billed with this one too, it would be billed twice.
+    """
+    if contract is None:
+        return order
+    agreed = contract.period(order.period.index)
+    if agreed.start != order.period.start or not agreed.start < agreed.end < order.period.end:
+        return order
+    return msgspec.structs.replace(order, period=agreed)
 
 
 def _completed(rating_id: UUID, item: Rated, cause: Closed) -> NewEvent:

@@ -11,6 +11,7 @@ from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.contract import Contract
 from corebilling.kernel.period import Period
 from corebilling.kernel.usage import UsageFigures
+from corebilling.rating.closing import as_agreed
 from corebilling.rating.domain.assessment import Assessment
 from corebilling.rating.domain.fees import Settled, with_charges
 from corebilling.rating.domain.metered import BilledUsage, Reading
@@ -80,7 +81,7 @@ class Ratings:
         self._settled_at = max(self._settled_at or period.end, period.end)
         if period.start in self._final:
             return
-        order = self._order(contract, period, self._billed_epoch, previous)
+        order = as_agreed(self._order(contract, period, self._billed_epoch, previous), contract)
         rated = self._rate(order, contract)
         if self.foreseen is not None and self.foreseen[0] == period.start:
             assert _shown(rated) == self.foreseen[1]

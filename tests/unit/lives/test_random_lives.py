@@ -52,3 +52,10 @@ def test_what_is_kept_without_proration_is_paid_and_nothing_takes_its_place() ->
     for seed in range(80):
         story = lived(seed, Options(keeps=True))
         assert charged(story) == story.oracle.total(), f"seed {seed}:\n" + "\n".join(story.log)
+
+
+@pytest.mark.parametrize("seed", [76, 185, 419, 577, 1008])
+def test_a_period_that_the_scheduler_closed_too_late_is_billed_as_far_as_it_was_agreed(seed: int) -> None:
+    """News that are later than the grace: another calendar, or the end, is heard of after the closing."""
+    story = lived(seed, Options(lag=True))
+    assert charged(story) == story.oracle.total()
