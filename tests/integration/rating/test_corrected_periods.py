@@ -110,7 +110,7 @@ async def test_a_correction_gives_the_discount_on_it_back_too(world: World) -> N
     assert short(charges) == [("usage", 900), ("adjustment", -400)], "5.00 less the fifth that was given on them"
     await world.use(tenant_id, "a", START + 28 * DAY, gb="1")
     charges, _ = await close(world, tenant_id, MARCH + 31 * DAY)
-    assert short(charges) == [("usage", 0), ("late_usage", 100)]
+    assert short(charges) == [("usage", 0), ("late_usage", 100), ("discount", -20)], "January's percentage, not March's"
 
 
 async def test_late_usage_first_uses_up_the_commitment_s_true_up(world: World) -> None:

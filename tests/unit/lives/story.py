@@ -118,20 +118,14 @@ class Story:
     def _use(self, count: int) -> None:
         for _ in range(count):
             at = self.now - timedelta(seconds=self.chance.randrange(1, 45 * 86400))
-            if self.options.discount is not None and self._is_late(at):
-                continue  # no coupon counts for what comes late
             if at >= self.business.agreement.starts_at:
                 quantity = self.chance.randrange(1, 90)
                 told = ("data", at, quantity)
                 self.events.append((self.ratings.use(uuid5(TENANT, "data"), at, quantity), told))
                 self.oracle.used.append(told)
 
-    def _is_late(self, at: datetime) -> bool:
-        agreement = self.business.agreement
-        return agreement.is_over or at < timeline.current_period(agreement, self.now).start
-
     def _void(self) -> None:
-        if self.events and self.options.discount is None:
+        if self.events:
             used, told = self.events.pop(self.chance.randrange(len(self.events)))
             self.ratings.use(used.meter_id, used.at, -used.quantity)
             self.oracle.used.remove(told)

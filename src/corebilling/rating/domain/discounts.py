@@ -1,6 +1,6 @@
 """Coupons: in the order in which they were redeemed, each on what the ones before have left, down to nothing at most."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
@@ -13,8 +13,9 @@ from corebilling.kernel.period import Period
 from corebilling.rating.domain.bill import ZERO, Bill, fixed_step
 from corebilling.rating.domain.fees import Standing
 
-DISCOUNTED = frozenset({"recurring", "one_off", "usage", "minimum", "commitment", "proration"})
-"""Kinds of charges that coupons reduce, where they aren't credits."""
+DISCOUNTED = frozenset({"recurring", "one_off", "usage", "minimum", "commitment", "proration", "late_usage"})
+"""Kinds of charges that coupons reduce, where they aren't credits. What comes late gets the percentages of its own period;
+a fixed amount was that period's invoice's."""
 
 
 def add_discounts(bill: Bill, standing: Standing) -> None:
@@ -23,19 +24,24 @@ def add_discounts(bill: Bill, standing: Standing) -> None:
         return
     places = [n for n, line in enumerate(bill.lines) if line.kind in DISCOUNTED and line.amount_minor > 0]
     periods = {n: _period_of(bill, bill.lines[n]) for n in places}
+    late = {n for n in places if bill.lines[n].kind == "late_usage"}
     for coupon in bill.contract.coupons:
-        for group in _groups(coupon, places, periods):
+        for group in _groups(coupon, places, late, periods):
             period = periods[group[0]]
             if coupon.amount_off_minor is not None and (coupon.redemption_id, period.start) in standing:
                 continue  # spent on an earlier invoice of the same period
             _add(bill, coupon, group, period)
 
 
-def _groups(coupon: CouponUse, places: Sequence[int], periods: dict[int, Period]) -> list[list[int]]:
+def _groups(
+    coupon: CouponUse, places: Sequence[int], late: Collection[int], periods: dict[int, Period]
+) -> list[list[int]]:
     """The lines that a coupon reduces. A fixed amount counts once for each period, a percentage for all together."""
     found: dict[int, list[int]] = {}
     for place in places:
         index = periods[place].index
+        if coupon.amount_off_minor is not None and place in late:
+            continue
         if coupon.first_index <= index and (coupon.last_index is None or index <= coupon.last_index):
             found.setdefault(index if coupon.percent_off is None else 0, []).append(place)
     return list(found.values())
@@ -71,7 +77,7 @@ def _add(bill: Bill, coupon: CouponUse, places: Sequence[int], period: Period) -
 
 
 def _period_of(bill: Bill, line: BilledCharge) -> Period:
-    """The period whose coupons count for a line: the bill's own, or a later one that is charged ahead."""
-    if line.period_start < bill.period.end:
+    """The period whose coupons count for a line: the bill's own, an earlier one of late usage, a later one that is charged ahead."""
+    if line.kind != "late_usage" and line.period_start < bill.period.end:
         return bill.period
     return bill.contract.period_at(line.period_start)
