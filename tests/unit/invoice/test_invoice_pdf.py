@@ -76,6 +76,13 @@ def test_one_unit_price_stands_on_the_line_and_tiers_below_it() -> None:
     ]
 
 
+def test_packages_stand_below_the_line_that_counts_what_is_in_them() -> None:
+    packed = derived(step(2, "0.40"))
+    calls = line(1, "usage", "Calls", msgspec.structs.replace(packed, quantity=Decimal(26)), 80, unit="calls")
+    [shown] = Printable.of(invoice([calls]), state(80, "open"), [calls]).lines
+    assert (shown.unit_amount, [(row.quantity, row.unit_amount) for row in shown.steps]) == ("", [("2", "0.40")])
+
+
 def test_what_was_billed_before_is_shown_on_its_own() -> None:
     [late] = printed(step(1000, "0.05"), billed=250).lines
     assert [(row.label, row.amount) for row in late.steps] == [("tier", "50.00"), ("Billed before", "-2.50")]

@@ -175,11 +175,13 @@ def _remarks(line: InvoiceLine, how: Derivation, invoice: Invoice, time_zone: st
 
 
 def _is_simple(how: Derivation) -> bool:
-    """Whether quantity x one unit price is the whole story."""
+    """Whether the line's own quantity x one unit price is the whole story: 26 messages in packages of 25 are two units."""
     if len(how.steps) != 1 or how.already_billed_minor:
         return False
     step = how.steps[0]
-    return not step.flat_amount or (step.quantity == 1 and not step.unit_amount)
+    if step.flat_amount:
+        return step.quantity == 1 and not step.unit_amount
+    return step.quantity == how.quantity
 
 
 def _price(step: DerivationStep) -> Decimal:
