@@ -17,6 +17,7 @@ _UNFINISHED = """
 SELECT EXISTS (SELECT 1 FROM test_clocks WHERE target_at IS NOT NULL)
     OR EXISTS (SELECT 1 FROM webhook_deliveries WHERE status = 'pending')
     OR EXISTS (SELECT 1 FROM billing_events WHERE status IN ('pending', 'failed'))
+    OR EXISTS (SELECT 1 FROM rating_due)
 """
 _PROGRESS = """
 SELECT (SELECT count(*) FROM billing_cycles WHERE state = 'closed')
@@ -46,7 +47,7 @@ class Records:
         return (await self.rows(query, *values))[0][0]
 
     async def unfinished(self) -> bool:
-        """Whether a clock is under way, an event unpublished or a webhook undelivered."""
+        """Whether a clock is under way, an event unpublished, a webhook undelivered or live rating behind: it would write more."""
         return bool(await self.one(_UNFINISHED))
 
     async def unbilled(self) -> bool:
