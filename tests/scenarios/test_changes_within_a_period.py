@@ -3,6 +3,7 @@
 Basic costs 30.00 a month and Pro 60.00, both ahead. Ten days are a third of the month: 10.00 of Basic, 20.00 of Pro.
 """
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -119,6 +120,25 @@ async def test_seats_come_and_go_by_the_day_they_were_had(new_tenant: NewSeller)
     _, april = await seller.invoices()
     # Ten days each of 5, 8 and 2 seats: 20.00 + 32.00 + 8.00, of which 60.00 were paid; then two seats in May.
     assert april["total_minor"] == 2000 + 3200 + 800 - 6000 + 2400
+
+
+async def test_changes_ordered_in_the_same_second_cost_what_the_last_one_left(new_tenant: NewSeller) -> None:
+    seller = await new_tenant("All at once", APRIL)
+    seat = {"kind": "recurring", "code": "seat", "name": "Seats", "timing": "advance"}
+    await seller.plan("team", seat | {"price": {"model": "per_unit", "unit_amount": "30.00"}})
+    await seller.customer("acme")
+    await seller.subscribe("acme", "team", external_id="acme")
+    await seller.advance(APRIL_11)
+    orders = [
+        {"items": [{"price": "seat", "quantity": str(seats)}], "bill": "now" if seats % 2 else "next_invoice"}
+        for seats in range(2, 12)
+    ]
+    await asyncio.gather(*(seller.api.post(f"{ACME}/change", order) for order in orders))
+    seats = int((await seller.api.get(ACME))["items"][0]["quantity"])
+    await seller.advance(MAY)
+    lines = [line for invoice in await seller.invoices() for line in invoice["lines"]]
+    charged = sum(line["amount_minor"] for line in lines if line["kind"] != "carried")
+    assert charged == 1000 + 2000 * seats + 3000 * seats, "ten days of one seat, the rest of April and May of the last"
 
 
 async def test_in_arrears_every_part_of_the_month_is_a_line_of_its_own(new_tenant: NewSeller) -> None:
