@@ -17,7 +17,8 @@ class PlanPrice(msgspec.Struct, frozen=True):
     """A price of a published plan version. `definition` is the price model as JSON, checked when it was created.
 
     `code` names it within the plan, in every currency. A recurring price is due once for every `every` periods of the
-    plan, ahead of them or after them. `currency` is absent only in what was stored before plans had several.
+    plan, ahead of them or after them. `currency` is absent only in what was stored before plans had several. `product`
+    names the revenue account, `tax_category` picks tax rates; both are slugs of the tenant's own.
     """
 
     price_id: UUID
@@ -32,6 +33,8 @@ class PlanPrice(msgspec.Struct, frozen=True):
     timing: Timing = "arrears"
     every: int = 1
     plan_id: UUID | None = None
+    product: str | None = None
+    tax_category: str | None = None
 
 
 class Commitment(msgspec.Struct, frozen=True):

@@ -205,7 +205,7 @@ async def write_credit_notes(
 
 
 LIST_CREDIT_NOTES: Final = """-- invoice/credits.sql: ListCreditNotes
-SELECT tenant_id, credit_note_id, series, number, customer_id, subscription_id, invoice_id, rating_id, currency, line_count, total_minor, applied_minor, unapplied_minor, issued_at, seller, customer, journal_id, created_at FROM credit_notes
+SELECT tenant_id, credit_note_id, series, number, customer_id, subscription_id, invoice_id, rating_id, currency, line_count, total_minor, applied_minor, unapplied_minor, issued_at, seller, customer, journal_id, created_at, tax_minor, included_tax_minor, balance_minor, grant_id, refund, reason, memo FROM credit_notes
 WHERE tenant_id = $1 AND credit_note_id < $2::uuid
   AND ($3::uuid IS NULL OR customer_id = $3)
   AND ($4::uuid IS NULL OR invoice_id = $4)
@@ -225,7 +225,7 @@ async def list_credit_notes(
 
 
 GET_CREDIT_NOTE: Final = """-- invoice/credits.sql: GetCreditNote
-SELECT tenant_id, credit_note_id, series, number, customer_id, subscription_id, invoice_id, rating_id, currency, line_count, total_minor, applied_minor, unapplied_minor, issued_at, seller, customer, journal_id, created_at FROM credit_notes WHERE tenant_id = $1 AND credit_note_id = $2
+SELECT tenant_id, credit_note_id, series, number, customer_id, subscription_id, invoice_id, rating_id, currency, line_count, total_minor, applied_minor, unapplied_minor, issued_at, seller, customer, journal_id, created_at, tax_minor, included_tax_minor, balance_minor, grant_id, refund, reason, memo FROM credit_notes WHERE tenant_id = $1 AND credit_note_id = $2
 """
 
 
@@ -238,7 +238,7 @@ async def get_credit_note(conn: Connection, *, tenant_id: UUID, credit_note_id: 
 
 
 GET_CREDIT_NOTE_LINES: Final = """-- invoice/credits.sql: GetCreditNoteLines
-SELECT tenant_id, credit_note_id, line_no, description, quantity, unit, billed_minor, corrected_minor, amount_minor, period_start, period_end, price_id, meter_code, derivation FROM credit_note_lines WHERE tenant_id = $1 AND credit_note_id = $2 ORDER BY line_no
+SELECT tenant_id, credit_note_id, line_no, description, quantity, unit, billed_minor, corrected_minor, amount_minor, period_start, period_end, price_id, meter_code, derivation, invoice_line_no, product FROM credit_note_lines WHERE tenant_id = $1 AND credit_note_id = $2 ORDER BY line_no
 """
 
 

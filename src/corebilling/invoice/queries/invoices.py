@@ -37,7 +37,7 @@ class VoidedInOrderRow(msgspec.Struct, frozen=True, gc=False):
 
 
 LIST_INVOICES: Final = """-- invoice/invoices.sql: ListInvoices
-SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions FROM invoices i
+SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions, i.included_tax_minor, i.memo, i.purchase_order, i.net_days, i.replaces_invoice_id FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = $1 AND i.invoice_id < $2::uuid
   AND ($3::text IS NULL OR s.status = $3)
@@ -57,7 +57,7 @@ async def list_invoices(
 
 
 LIST_CUSTOMER_INVOICES: Final = """-- invoice/invoices.sql: ListCustomerInvoices
-SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions FROM invoices i
+SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions, i.included_tax_minor, i.memo, i.purchase_order, i.net_days, i.replaces_invoice_id FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = $1 AND i.customer_id = $2 AND i.invoice_id < $3::uuid
   AND ($4::text IS NULL OR s.status = $4)
@@ -77,7 +77,7 @@ async def list_customer_invoices(
 
 
 LIST_SUBSCRIPTION_INVOICES: Final = """-- invoice/invoices.sql: ListSubscriptionInvoices
-SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions FROM (
+SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions, i.included_tax_minor, i.memo, i.purchase_order, i.net_days, i.replaces_invoice_id FROM (
   SELECT a.invoice_id FROM invoices a
   WHERE a.tenant_id = $1 AND a.subscription_id = $2::uuid AND a.invoice_id < $3::uuid
   UNION
@@ -112,7 +112,7 @@ async def list_subscription_invoices(
 
 
 LIST_NUMBERED_INVOICES: Final = """-- invoice/invoices.sql: ListNumberedInvoices
-SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions FROM invoices i
+SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end, i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.created_at, i.purpose, i.group_id, i.subscriptions, i.included_tax_minor, i.memo, i.purchase_order, i.net_days, i.replaces_invoice_id FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = $1 AND i.number = $2::text AND i.invoice_id < $3::uuid
   AND ($4::uuid IS NULL OR i.customer_id = $4)
@@ -145,7 +145,7 @@ async def list_numbered_invoices(
 
 
 GET_INVOICE: Final = """-- invoice/invoices.sql: GetInvoice
-SELECT tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count, subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id, created_at, purpose, group_id, subscriptions FROM invoices WHERE tenant_id = $1 AND invoice_id = $2
+SELECT tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count, subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id, created_at, purpose, group_id, subscriptions, included_tax_minor, memo, purchase_order, net_days, replaces_invoice_id FROM invoices WHERE tenant_id = $1 AND invoice_id = $2
 """
 
 
@@ -158,7 +158,7 @@ async def get_invoice(conn: Connection, *, tenant_id: UUID, invoice_id: UUID) ->
 
 
 GET_STATES: Final = """-- invoice/invoices.sql: GetStates
-SELECT tenant_id, invoice_id, status, total_minor, paid_minor, seq, changed_at, paid_at, voided_at, void_reason, void_journal_id, credited_minor FROM invoice_state WHERE tenant_id = $1 AND invoice_id = ANY($2::uuid[])
+SELECT tenant_id, invoice_id, status, total_minor, paid_minor, seq, changed_at, paid_at, voided_at, void_reason, void_journal_id, credited_minor, prepaid_minor, noted_minor, uncollectible_at, uncollectible_reason FROM invoice_state WHERE tenant_id = $1 AND invoice_id = ANY($2::uuid[])
 """
 
 
@@ -173,7 +173,7 @@ async def get_states(
 
 
 GET_LINES: Final = """-- invoice/invoices.sql: GetLines
-SELECT tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id, meter_code, derivation, subscription_id, discount_minor FROM invoice_lines WHERE tenant_id = $1 AND invoice_id = $2 ORDER BY line_no
+SELECT tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id, meter_code, derivation, subscription_id, discount_minor, product, tax_category FROM invoice_lines WHERE tenant_id = $1 AND invoice_id = $2 ORDER BY line_no
 """
 
 

@@ -18,9 +18,9 @@ class CreditNote(msgspec.Struct, frozen=True, gc=False):
     series: str
     number: str
     customer_id: UUID
-    subscription_id: UUID
+    subscription_id: UUID | None
     invoice_id: UUID | None
-    rating_id: UUID
+    rating_id: UUID | None
     currency: str
     line_count: int
     total_minor: int
@@ -31,6 +31,13 @@ class CreditNote(msgspec.Struct, frozen=True, gc=False):
     customer: str
     journal_id: UUID
     created_at: datetime
+    tax_minor: int
+    included_tax_minor: int
+    balance_minor: int
+    grant_id: UUID | None
+    refund: bool
+    reason: str | None
+    memo: str | None
 
 
 class CreditNoteLine(msgspec.Struct, frozen=True, gc=False):
@@ -45,11 +52,13 @@ class CreditNoteLine(msgspec.Struct, frozen=True, gc=False):
     billed_minor: int
     corrected_minor: int
     amount_minor: int
-    period_start: datetime
-    period_end: datetime
+    period_start: datetime | None
+    period_end: datetime | None
     price_id: UUID | None
     meter_code: str | None
     derivation: str
+    invoice_line_no: int | None
+    product: str | None
 
 
 class Invoice(msgspec.Struct, frozen=True, gc=False):
@@ -80,6 +89,11 @@ class Invoice(msgspec.Struct, frozen=True, gc=False):
     purpose: str | None
     group_id: UUID | None
     subscriptions: str | None
+    included_tax_minor: int
+    memo: str | None
+    purchase_order: str | None
+    net_days: int | None
+    replaces_invoice_id: UUID | None
 
 
 class InvoiceLine(msgspec.Struct, frozen=True, gc=False):
@@ -100,6 +114,8 @@ class InvoiceLine(msgspec.Struct, frozen=True, gc=False):
     derivation: str
     subscription_id: UUID | None
     discount_minor: int
+    product: str | None
+    tax_category: str | None
 
 
 class InvoiceNumber(msgspec.Struct, frozen=True, gc=False):
@@ -125,3 +141,7 @@ class InvoiceState(msgspec.Struct, frozen=True, gc=False):
     void_reason: str | None
     void_journal_id: UUID | None
     credited_minor: int
+    prepaid_minor: int
+    noted_minor: int
+    uncollectible_at: datetime | None
+    uncollectible_reason: str | None

@@ -1,12 +1,9 @@
-"""Routes of invoices and credit notes."""
+"""Routes of invoices."""
 
 from uuid import UUID
 
 from corebilling.invoice.domain.states import Status
-from corebilling.invoice.examples import EXAMPLES
-from corebilling.invoice.schemas import (
-    CreditNoteDetailOut,
-    CreditNoteOut,
+from corebilling.invoice.schemas.invoices import (
     Explanation,
     InvoiceCreate,
     InvoiceDetailOut,
@@ -115,33 +112,6 @@ async def void_invoice(
     return await edge.command(lambda tx: invoice_service.void(tx, edge.tenant_id, invoice_id, data.reason), status=200)
 
 
-@get("/v1/credit-notes", scope=READ, summary="List credit notes")
-async def list_credit_notes(
-    edge: NamedDependency[Edge],
-    invoice_service: NamedDependency[InvoiceService],
-    customer_id: UUID | None = None,
-    invoice_id: UUID | None = None,
-    cursor: Cursor = None,
-    limit: Limit = DEFAULT_LIMIT,
-) -> Page[CreditNoteOut]:
-    """Newest first, without lines; `invoice_id` is the invoice that they correct."""
-    after = after_id(cursor)
-    rows = await edge.query(
-        lambda tx: invoice_service.find_credit_notes(
-            tx, edge.tenant_id, customer_id=customer_id, invoice_id=invoice_id, after=after, limit=limit + 1
-        )
-    )
-    return page(rows, limit, key=lambda row: row.id)
-
-
-@get("/v1/credit-notes/{credit_note_id:uuid}", scope=READ, summary="Show a credit note")
-async def show_credit_note(
-    credit_note_id: UUID, edge: NamedDependency[Edge], invoice_service: NamedDependency[InvoiceService]
-) -> CreditNoteDetailOut:
-    """A credit note with its lines and the invoices that it settled."""
-    return await edge.query(lambda tx: invoice_service.get_credit_note(tx, edge.tenant_id, credit_note_id))
-
-
 def ascii_name(name: str) -> str:
     """A file name that every header and file system takes."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
@@ -156,8 +126,4 @@ ROUTES = (
     finalize_invoice,
     delete_invoice,
     void_invoice,
-    list_credit_notes,
-    show_credit_note,
 )
-
-__all__ = ["EXAMPLES", "ROUTES"]

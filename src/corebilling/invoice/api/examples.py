@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from corebilling.invoice.schemas import InvoiceCreate, VoidRequest
+from corebilling.invoice.schemas.invoices import InvoiceCreate, VoidRequest
 
 EXAMPLES: Mapping[Any, Any] = {
     InvoiceCreate: {
