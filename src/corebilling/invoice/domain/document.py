@@ -12,7 +12,7 @@ from corebilling.events.rating import RatingCompleted
 from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, DerivationStep
 from corebilling.kernel.errors import Invalid, invalid_field
 from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
-from corebilling.kernel.party import CustomerProfile, TenantProfile
+from corebilling.kernel.party import CustomerProfile, LegalEntity, PostalAddress, TaxId, TenantProfile
 
 LineKind = ChargeKind
 """A line is of the kind of its charge; `one_off` also where a caller wrote it. None is of kind `credit_note`."""
@@ -28,20 +28,29 @@ ONE_OFF_VERSION = "one-off-1"
 """The engine version of lines that a caller wrote: quantity x unit amount, rounded once."""
 
 
-class Seller(msgspec.Struct, frozen=True):
-    """Who sells, as it stood when the invoice was issued. Dates of the invoice are shown in this zone."""
+class Seller(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who sells, as it stood when the invoice was issued. Dates of the invoice are shown in this zone.
+
+    Documents of before tell no more than name and zone. `country` is where it sells from, if its address doesn't say.
+    """
 
     name: str
     time_zone: str
+    legal: LegalEntity = LegalEntity()
+    country: str | None = None
+    locale: str = "en"
 
 
-class Buyer(msgspec.Struct, frozen=True):
-    """Who buys, as it stood when the invoice was issued."""
+class Buyer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who buys, as it stood when the invoice was issued. Without a `locale` documents are in the seller's."""
 
     external_id: str
     name: str
     email: str | None
     time_zone: str
+    address: PostalAddress | None = None
+    tax_ids: tuple[TaxId, ...] = ()
+    locale: str | None = None
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -175,12 +184,20 @@ def one_off_line(description: str, quantity: Decimal, unit: str | None, unit_amo
 
 def seller_of(tenant: TenantProfile) -> Seller:
     """The tenant as the invoice shows it."""
-    return Seller(tenant.name, tenant.time_zone)
+    return Seller(tenant.name, tenant.time_zone, tenant.legal, tenant.country, tenant.invoicing.locale)
 
 
 def buyer_of(customer: CustomerProfile) -> Buyer:
     """The customer as the invoice shows it."""
-    return Buyer(customer.external_id, customer.name, customer.email, customer.time_zone)
+    return Buyer(
+        customer.external_id,
+        customer.name,
+        customer.email,
+        customer.time_zone,
+        customer.address,
+        customer.tax_ids,
+        customer.locale,
+    )
 
 
 def _document(
