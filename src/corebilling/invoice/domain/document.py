@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from corebilling.events.rating import RatingCompleted
+from corebilling.invoice.domain.tax import LineTax
 from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, DerivationStep
 from corebilling.kernel.errors import Invalid, invalid_field
 from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
@@ -56,7 +57,8 @@ class Buyer(msgspec.Struct, frozen=True, omit_defaults=True):
 class Line(msgspec.Struct, frozen=True):
     """One line. `amount_minor` was rounded once, from the derivation's exact amount; a credit is negative.
 
-    `discount_minor` (0 or less) is its share of the discounts, which are lines of their own.
+    `discount_minor` (0 or less) is its share of the discounts, which are lines of their own. `product` names the revenue
+    account, `tax_category` picks the rates of its `taxes`.
     """
 
     kind: LineKind
@@ -71,6 +73,16 @@ class Line(msgspec.Struct, frozen=True):
     derivation: Derivation
     subscription_id: UUID | None = None
     discount_minor: int = 0
+    product: str | None = None
+    tax_category: str | None = None
+    taxes: tuple[LineTax, ...] = ()
+
+    @property
+    def net_minor(self) -> int:
+        """What is earned with it: less its discounts and the taxes within. Discounts are on the lines that they are of."""
+        if self.kind == "discount":
+            return 0
+        return self.amount_minor + self.discount_minor - sum(tax.tax_minor for tax in self.taxes if tax.inclusive)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -91,7 +103,11 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """An invoice's content, before it has a number. `source` is None on one-off invoices."""
+    """An invoice's content, before it has a number. `source` is None on one-off invoices.
+
+    The total is the sum of the lines and of `tax_minor` on top of them; `included_tax_minor` is tax within the lines.
+    `tax_reference` is what an outside tax engine called its answer.
+    """
 
     tenant_id: UUID
     invoice_id: UUID
@@ -102,6 +118,14 @@ class Document(msgspec.Struct, frozen=True):
     seller: Seller
     buyer: Buyer
     source: Source | None
+    tax_minor: int = 0
+    included_tax_minor: int = 0
+    tax_reference: str | None = None
+
+    @property
+    def subtotal_minor(self) -> int:
+        """The sum of the lines."""
+        return self.total_minor - self.tax_minor
 
 
 def purpose_of(stored: str | None, subscription_id: UUID | None) -> Purpose:
