@@ -43,6 +43,9 @@ class Api:
     async def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return await self._expect("POST", path, json={} if body is None else body, headers=headers)
 
+    async def put(self, path: str, body: Any) -> Any:
+        return await self._expect("PUT", path, json=body)
+
     async def patch(self, path: str, body: Any) -> Any:
         return await self._expect("PATCH", path, json=body)
 

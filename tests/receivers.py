@@ -33,6 +33,14 @@ class Inbox:
         (message,) = self._found(subject)
         return dict(message["data"])
 
+    async def all_of(self, subject: str, count: int) -> list[dict[str, Any]]:
+        """The data of that many messages of that type, in the order of what happened, once they are there."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._arrived:
+            await self._arrived.wait_for(lambda: len(self._found(subject)) >= count)
+        found = sorted(self._found(subject), key=lambda message: message["timestamp"])
+        assert len(found) == count, found
+        return [dict(message["data"]) for message in found]
+
     async def listen_to(self, seller: Seller, *subjects: str) -> None:
         """Be an endpoint of that tenant."""
         wanted = {"url": self.url, **({"subjects": list(subjects)} if subjects else {})}
