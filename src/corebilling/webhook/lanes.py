@@ -14,8 +14,9 @@ from uuid import UUID
 import msgspec
 from yarl import URL
 
+from corebilling.platform.outbound import addresses
 from corebilling.platform.secrets import SecretBox
-from corebilling.webhook.domain import signing, targets
+from corebilling.webhook.domain import signing
 from corebilling.webhook.queries.deliveries import ClaimDueRow
 
 MOST_POSTS = 32
@@ -125,7 +126,7 @@ class Lane:
 def _target(row: ClaimDueRow, open_secret: Callable[[str], str], private: bool) -> Target:
     assert row.url is not None
     assert row.secret_sealed is not None
-    problem = targets.url_refusal(row.url, allow_private=private)
+    problem = addresses.url_refusal(row.url, allow_private=private)
     if problem is not None:
         return Target(URL(), b"", None, None, private, problem)
     key = signing.secret_key(open_secret(row.secret_sealed))

@@ -17,9 +17,10 @@ from corebilling.kernel.errors import Conflict, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
+from corebilling.platform.outbound import addresses
 from corebilling.platform.secrets import SecretBox
 from corebilling.webhook import shapes
-from corebilling.webhook.domain import signing, subjects, targets
+from corebilling.webhook.domain import signing, subjects
 from corebilling.webhook.ports import Tenants
 from corebilling.webhook.queries import deliveries, endpoints, models
 from corebilling.webhook.schemas import (
@@ -235,7 +236,7 @@ class WebhookService:
         return _endpoint(await endpoints.lock_endpoint(tx.conn, tenant_id=tenant_id, endpoint_id=endpoint_id))
 
     def _check_url(self, url: str, sandbox: bool) -> None:
-        why = targets.url_refusal(url, allow_private=self._allow_private_targets and sandbox)
+        why = addresses.url_refusal(url, allow_private=self._allow_private_targets and sandbox)
         if why is not None:
             raise invalid_field("/url", why, code="invalid_target")
 

@@ -19,6 +19,7 @@ from corebilling.kernel.clock import Clock
 from corebilling.platform.db import Database
 from corebilling.platform.db.errors import is_transient
 from corebilling.platform.db.notify import Listener
+from corebilling.platform.outbound.connections import affordable
 from corebilling.platform.secrets import SecretBox, SecretsError
 from corebilling.webhook import metrics
 from corebilling.webhook.config import DeliveryConfig
@@ -28,7 +29,7 @@ from corebilling.webhook.lanes import LEAST_HELD, SLOW_SECONDS, Job, Lane, Stand
 from corebilling.webhook.queries import deliveries
 from corebilling.webhook.queries.deliveries import ClaimDueRow
 from corebilling.webhook.recorder import Abandoned, Attempted, Recorder, Released
-from corebilling.webhook.sender import Answer, Sender, affordable
+from corebilling.webhook.sender import Answer, Sender
 from corebilling.webhook.service import CHANNEL
 
 _NOWHERE = (UUID(int=0), UUID(int=0))

@@ -1,1 +1,1 @@
-"""Rules of delivery: signatures, filters, targets, retries. No I/O."""
+"""Rules of delivery: signatures, filters, retries. No I/O."""

@@ -1,7 +1,7 @@
-"""Where deliveries may go: to public addresses, never to the network we run in.
+"""Where we call on a tenant's behalf: public addresses, never the network we run in.
 
 `refusal` judges an address that a connection is about to be made to, whatever name it came from; `url_refusal` says
-early, when an endpoint is set up, what can be seen in the URL alone.
+early, when a URL is given, what can be seen in it alone.
 Sources: the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890), RFC 6052 for NAT64.
 """
 
@@ -45,7 +45,7 @@ def refusal(address: Address, *, allow_private: bool) -> str | None:
 
 
 def url_refusal(text: str, *, allow_private: bool) -> str | None:
-    """Why this URL can't be an endpoint, or None. Names are resolved only when a delivery is sent, each time."""
+    """Why this URL can't be called, or None. Names are resolved only when a connection is made, each time."""
     if any(character.isspace() or not character.isprintable() for character in text):
         return "the URL holds blanks or control characters; percent-encode them"
     try:
@@ -56,9 +56,9 @@ def url_refusal(text: str, *, allow_private: bool) -> str | None:
     if url.scheme not in ("https", "http") or not host or not port:
         return "not a web address; send one such as https://example.com/hooks"
     if url.scheme == "http" and not allow_private:
-        return "deliveries go over TLS only; use https"
+        return "calls go over TLS only; use https"
     if url.raw_user is not None or url.raw_password is not None:
-        return "the URL holds credentials; leave them out, deliveries are signed"
+        return "the URL holds credentials; leave them out, they would be sent in the clear to logs"
     if url.raw_fragment:
         return "the URL has a fragment, which is never sent; leave it out"
     return _host_refusal(host.rstrip(".").lower(), allow_private)
