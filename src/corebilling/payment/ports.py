@@ -7,15 +7,101 @@ from uuid import UUID
 
 from corebilling.events.envelope import Envelope
 from corebilling.kernel.journal import JournalDraft
-from corebilling.kernel.settlement import SettledInvoice, Settlement
+from corebilling.kernel.party import CustomerProfile, TenantProfile
+from corebilling.kernel.settlement import (
+    CreditRefund,
+    DrawnCredit,
+    GrantDraft,
+    OpenInvoice,
+    Reversal,
+    SettledInvoice,
+    Settlement,
+)
+from corebilling.payment.domain.outcome import DisputeNotice, Outcome, RefundOutcome
 from corebilling.platform.db import Tx
 
 
 class Invoices(Protocol):
-    """Invoice: what is still due."""
+    """Invoice: what is still due, what was paid and goes back."""
 
     async def settle(self, tx: Tx, settlements: Sequence[Settlement]) -> list[SettledInvoice]:
         """Take money for invoices. Raises `NotFound`, `Conflict` when more than is left, `Invalid` for another currency."""
+        ...
+
+    async def unsettle(self, tx: Tx, reversals: Sequence[Reversal]) -> list[SettledInvoice]:
+        """Money went back: the invoices are owed again."""
+        ...
+
+    async def open_invoices(
+        self, tx: Tx, tenant_id: UUID, customer_id: UUID, currency: str | None
+    ) -> list[OpenInvoice]:
+        """What a customer owes, oldest due first."""
+        ...
+
+    async def open_invoice(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> OpenInvoice:
+        """An invoice that waits for money. Raises `NotFound`, `Conflict` where it doesn't."""
+        ...
+
+    async def refund_credit(self, tx: Tx, requests: Sequence[CreditRefund]) -> list[DrawnCredit]:
+        """Credit notes over what is refunded, and their credit drawn. Raises `Conflict` where less is left of an invoice."""
+        ...
+
+
+class Wallets(Protocol):
+    """Invoice: prepaid credit of customers."""
+
+    async def grant(
+        self, tx: Tx, drafts: Sequence[GrantDraft], causes: Sequence[Envelope[Any] | None] | None = None
+    ) -> list[UUID]:
+        """Give customers credit and answer the grants, in the order of the drafts."""
+        ...
+
+    async def draw(
+        self,
+        tx: Tx,
+        tenant_id: UUID,
+        customer_id: UUID,
+        currency: str,
+        amount_minor: int,
+        *,
+        prefer: UUID | None,
+        at: datetime,
+    ) -> DrawnCredit:
+        """Take credit out to pay it back, of the grant `prefer` first. Raises `Conflict` where less is there."""
+        ...
+
+
+class Tenants(Protocol):
+    """Tenant: terms of collecting."""
+
+    async def profiles(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, TenantProfile]: ...
+
+
+class Customers(Protocol):
+    """Customer: who pays by (tenant, customer), and by what they are called."""
+
+    async def profiles(
+        self, tx: Tx, keys: Collection[tuple[UUID, UUID]]
+    ) -> dict[tuple[UUID, UUID], CustomerProfile]: ...
+
+
+class Recording(Protocol):
+    """Where the gateways' words go: `PaymentService`. All three take messages in any order and any number of times.
+
+    In a transaction of the router's role (`Database.tenants`), after the call and never around it. The payments are
+    locked in the order of their keys.
+    """
+
+    async def record_outcomes(self, tx: Tx, outcomes: Sequence[Outcome]) -> None:
+        """What became of payments: settles, posts, tells and moves dunning, once. Unknown payments are ignored."""
+        ...
+
+    async def record_refund_outcomes(self, tx: Tx, outcomes: Sequence[RefundOutcome]) -> None:
+        """What became of refunds: posts them as paid out, or gives the credit back. Unknown refunds are ignored."""
+        ...
+
+    async def record_disputes(self, tx: Tx, notices: Sequence[DisputeNotice]) -> None:
+        """Chargebacks. One that comes before its payment's success is kept and takes effect with that."""
         ...
 
 

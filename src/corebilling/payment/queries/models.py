@@ -14,7 +14,7 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
 
     tenant_id: UUID
     payment_id: UUID
-    invoice_id: UUID
+    invoice_id: UUID | None
     customer_id: UUID
     status: str
     currency: str
@@ -22,5 +22,23 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     method: str
     reference: str
     journal_id: UUID | None
-    paid_at: datetime
+    paid_at: datetime | None
     created_at: datetime
+    gateway: str
+    gateway_account_id: UUID | None
+    gateway_payment_id: str | None
+    payment_method_id: UUID | None
+    collection: bool
+    allocated_minor: int | None
+    credited_minor: int
+    credit_refunded_minor: int
+    refunded_minor: int
+    disputed_minor: int
+    fee_minor: int
+    grant_id: UUID | None
+    failure_code: str | None
+    failure_message: str | None
+    next_action_url: str | None
+    requested_at: datetime | None
+    outcome_at: datetime | None
+    seq: int

@@ -78,7 +78,7 @@ async def add_payments(
 
 
 LIST_PAYMENTS: Final = """-- payment/payments.sql: ListPayments
-SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at FROM payments WHERE tenant_id = $1 AND payment_id < $2::uuid
+SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, credit_refunded_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND payment_id < $2::uuid
 ORDER BY payment_id DESC
 LIMIT $3::int
 """
@@ -93,14 +93,14 @@ async def list_payments(conn: Connection, *, tenant_id: UUID, before_id: UUID, p
 
 
 LIST_INVOICE_PAYMENTS: Final = """-- payment/payments.sql: ListInvoicePayments
-SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at FROM payments WHERE tenant_id = $1 AND invoice_id = $2 AND payment_id < $3::uuid
+SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, credit_refunded_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND invoice_id = $2 AND payment_id < $3::uuid
 ORDER BY payment_id DESC
 LIMIT $4::int
 """
 
 
 async def list_invoice_payments(
-    conn: Connection, *, tenant_id: UUID, invoice_id: UUID, before_id: UUID, page: int
+    conn: Connection, *, tenant_id: UUID, invoice_id: UUID | None, before_id: UUID, page: int
 ) -> list[models.Payment]:
     """The same for one invoice: a query of its own, so that the invoice's index is used."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
@@ -110,7 +110,7 @@ async def list_invoice_payments(
 
 
 GET_PAYMENT: Final = """-- payment/payments.sql: GetPayment
-SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at FROM payments WHERE tenant_id = $1 AND payment_id = $2
+SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, credit_refunded_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND payment_id = $2
 """
 
 
