@@ -11,6 +11,7 @@ from dependency_injector import containers, providers
 from corebilling.customer.service import CustomerService
 from corebilling.invoice.handlers import HANDLERS as INVOICE_HANDLERS
 from corebilling.invoice.service import InvoiceService
+from corebilling.ledger.gl_export import GeneralLedgerExport
 from corebilling.ledger.prover import LedgerProof
 from corebilling.ledger.service import LedgerService
 from corebilling.payment.service import PaymentService
@@ -119,6 +120,7 @@ class Container(containers.DeclarativeContainer):
     tenant_service = providers.Singleton(
         TenantService, clock=clock, setups=providers.List(default_rate_cards, ledger_service)
     )
+    gl_export = providers.Singleton(GeneralLedgerExport, clock=clock, tenants=tenant_service)
     customer_service = providers.Singleton(CustomerService, clock=clock, tenants=tenant_service)
     pricing_service = providers.Singleton(
         PricingService, clock=clock, checks=price_checks, meters=meters, customers=customer_service

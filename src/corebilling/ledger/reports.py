@@ -9,7 +9,7 @@ from corebilling.kernel.journal import DocumentType
 from corebilling.ledger.queries import reports as queries
 from corebilling.ledger.queries.models import Entry, LedgerAccount
 from corebilling.ledger.queries.reports import AccountTotalsAsOfRow, AccountTotalsRow
-from corebilling.ledger.schemas import (
+from corebilling.ledger.schemas.reports import (
     AccountOut,
     AccountTotalOut,
     CurrencyTotalOut,

@@ -14,7 +14,7 @@ from corebilling.ledger import reports
 from corebilling.ledger.domain.chart import DEFAULT_CHART
 from corebilling.ledger.domain.posting import Posting, prepare
 from corebilling.ledger.queries import journals as queries
-from corebilling.ledger.schemas import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
+from corebilling.ledger.schemas.reports import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 

@@ -68,6 +68,7 @@ def application(container: Container) -> Litestar:
             "invoice_service": container.invoice_service,
             "payment_service": container.payment_service,
             "ledger_service": container.ledger_service,
+            "gl_export": container.gl_export,
             "webhook_service": container.webhook_service,
             "job_service": container.job_service,
         },

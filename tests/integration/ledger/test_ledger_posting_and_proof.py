@@ -9,7 +9,7 @@ from books import CLOSED_AT, Books, flat
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.journal import EntryDraft, JournalDraft
 from corebilling.ledger import prover
-from corebilling.ledger.schemas import EntryFilter
+from corebilling.ledger.schemas.reports import EntryFilter
 from corebilling.payment.schemas import PaymentCreate
 from corebilling.platform.db import Database
 

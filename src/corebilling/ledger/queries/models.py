@@ -21,6 +21,17 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     customer_id: UUID | None
 
 
+class GlBatch(msgspec.Struct, frozen=True, gc=False):
+    """A row of gl_batches."""
+
+    tenant_id: UUID
+    batch_no: int
+    period_start: datetime
+    period_end: datetime
+    journal_count: int
+    created_at: datetime
+
+
 class Journal(msgspec.Struct, frozen=True, gc=False):
     """A row of journals."""
 
@@ -45,3 +56,12 @@ class LedgerAccount(msgspec.Struct, frozen=True, gc=False):
     name: str
     kind: str
     created_at: datetime
+
+
+class LedgerAccountMapping(msgspec.Struct, frozen=True, gc=False):
+    """A row of ledger_account_mappings."""
+
+    tenant_id: UUID
+    account: str
+    external_account: str
+    updated_at: datetime

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar.params import QueryParameter
 
-from corebilling.ledger.schemas import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
+from corebilling.ledger.schemas.reports import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
 from corebilling.ledger.service import LedgerService
 from corebilling.platform.http import DEFAULT_LIMIT, Cursor, Edge, Limit, NamedDependency, Page, bad_cursor, get
 
