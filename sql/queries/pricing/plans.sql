@@ -9,12 +9,14 @@ RETURNING *;
 -- name: AddPrices :exec
 -- All prices of a plan version at once: it never gets any more.
 INSERT INTO prices (tenant_id, price_id, plan_id, position, code, currency, kind, name, meter_id, meter_code, unit, timing, every,
-  model, definition, created_at)
+  model, definition, product, tax_category, created_at)
 SELECT @tenant_id, p.price_id, @plan_id, p.position, p.code, p.currency, p.kind, p.name, p.meter_id, p.meter_code, p.unit, p.timing, p.every,
-  p.model, p.definition, @created_at
+  p.model, p.definition, p.product, p.tax_category, @created_at
 FROM unnest(@price_ids::uuid[], @positions::integer[], @codes::text[], @currencies::text[], @kinds::text[], @names::text[],
-  @meter_ids::uuid[], @meter_codes::text[], @units::text[], @timings::text[], @everies::integer[], @models::text[], @definitions::json[])
-  AS p(price_id, position, code, currency, kind, name, meter_id, meter_code, unit, timing, every, model, definition)
+  @meter_ids::uuid[], @meter_codes::text[], @units::text[], @timings::text[], @everies::integer[], @models::text[], @definitions::json[],
+  @products::text[], @tax_categories::text[])
+  AS p(price_id, position, code, currency, kind, name, meter_id, meter_code, unit, timing, every, model, definition,
+    product, tax_category)
 ORDER BY p.price_id;
 
 -- name: DeprecatePlans :many

@@ -1,9 +1,9 @@
 -- name: AddTenant :one
 -- A new tenant; nothing else refers to it yet.
 INSERT INTO tenants (tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days,
-  proration, correction_mode, seq, created_at, updated_at)
+  proration, correction_mode, legal, invoicing, seq, created_at, updated_at)
 VALUES (@tenant_id, @name, @region, sqlc.narg('country'), @currency, @time_zone, @sandbox, 'active', @invoice_prefix, @net_days,
-  @proration, @correction_mode, 1, @created_at, @created_at)
+  @proration, @correction_mode, @legal::json, @invoicing::json, 1, @created_at, @created_at)
 RETURNING *;
 
 -- name: GetTenant :one
@@ -30,8 +30,8 @@ LIMIT @page_size::int;
 -- name: ChangeSettings :one
 -- What a tenant may change about itself.
 UPDATE tenants
-SET name = @name, invoice_prefix = @invoice_prefix, net_days = @net_days, proration = @proration,
-    correction_mode = @correction_mode, seq = seq + 1, updated_at = @updated_at
+SET name = @name, country = sqlc.narg('country'), invoice_prefix = @invoice_prefix, net_days = @net_days,
+    proration = @proration, correction_mode = @correction_mode, legal = @legal::json, invoicing = @invoicing::json, seq = seq + 1, updated_at = @updated_at
 WHERE tenant_id = @tenant_id
 RETURNING *;
 
@@ -40,11 +40,12 @@ RETURNING *;
 UPDATE tenants
 SET name = @name, region = @region, country = sqlc.narg('country'), status = @status,
     invoice_prefix = @invoice_prefix, net_days = @net_days, proration = @proration, correction_mode = @correction_mode,
-    seq = seq + 1, updated_at = @updated_at
+    legal = @legal::json, invoicing = @invoicing::json, seq = seq + 1, updated_at = @updated_at
 WHERE tenant_id = @tenant_id
 RETURNING *;
 
 -- name: GetProfiles :many
 -- What documents show of tenants, for a whole batch.
-SELECT tenant_id, name, currency, time_zone, sandbox, invoice_prefix, net_days, proration, correction_mode
+SELECT tenant_id, name, currency, time_zone, sandbox, invoice_prefix, net_days, proration, correction_mode,
+  country, legal, invoicing
 FROM tenants WHERE tenant_id = ANY(@tenant_ids::uuid[]);

@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
 from msgspec import UnsetType
 
 from corebilling.customer.domain import signup
 from corebilling.customer.ports import Tenants
 from corebilling.customer.queries import customers as queries
 from corebilling.customer.queries import models
-from corebilling.customer.schemas import Address, CustomerCreate, CustomerOut, CustomerPatch
+from corebilling.customer.schemas import CustomerCreate, CustomerOut, CustomerPatch
+from corebilling.customer.shapes import (
+    address_text,
+    applicant,
+    changed_address,
+    changed_terms,
+    profile,
+    shown,
+    tax_ids_text,
+)
 from corebilling.events.customer import CustomerCreated, CustomerUpdated
 from corebilling.events.envelope import NewEvent
 from corebilling.kernel.clock import Clock
@@ -23,8 +31,6 @@ from corebilling.platform.db import Tx
 Key = tuple[UUID, UUID]
 """(tenant, customer)"""
 
-_address = msgspec.json.Decoder(Address)
-
 
 class CustomerService:
     """The customer context as others see it."""
@@ -35,7 +41,7 @@ class CustomerService:
 
     async def create(self, tx: Tx, tenant_id: UUID, data: CustomerCreate) -> CustomerOut:
         """One new customer. Errors as `create_batch`, pointing into the item itself."""
-        return (await self._create(tx, tenant_id, [_applicant(data, "")]))[0]
+        return (await self._create(tx, tenant_id, [applicant(data, "")]))[0]
 
     async def create_batch(self, tx: Tx, tenant_id: UUID, items: Sequence[CustomerCreate]) -> list[CustomerOut]:
         """New customers, all or none, in the order of the items.
@@ -43,7 +49,7 @@ class CustomerService:
         Raises `Invalid` for an unknown currency or time zone, `Conflict` for an external id that is taken or stands in
         the batch twice; pointers are `/items/<n>/...`.
         """
-        return await self._create(tx, tenant_id, [_applicant(item, f"/items/{n}") for n, item in enumerate(items)])
+        return await self._create(tx, tenant_id, [applicant(item, f"/items/{n}") for n, item in enumerate(items)])
 
     async def _create(self, tx: Tx, tenant_id: UUID, applicants: Sequence[signup.Applicant]) -> list[CustomerOut]:
         tenant = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
@@ -61,7 +67,14 @@ class CustomerService:
                 emails=[draft.email for draft in drafts],
                 currencies=[draft.currency for draft in drafts],
                 time_zones=[draft.time_zone for draft in drafts],
-                billing_addresses=[draft.billing_address for draft in drafts],
+                billing_addresses=[address_text(draft.billing_address) for draft in drafts],
+                tax_ids=[tax_ids_text(draft.terms.tax_ids) for draft in drafts],
+                tax_statuses=[draft.terms.tax_status for draft in drafts],
+                exemption_reasons=[draft.terms.exemption_reason for draft in drafts],
+                net_days=[draft.terms.net_days for draft in drafts],
+                locales=[draft.terms.locale for draft in drafts],
+                auto_collects=[draft.terms.auto_collect for draft in drafts],
+                purchase_orders=[draft.terms.purchase_order for draft in drafts],
                 created_at=self._clock(),
             )
         }
@@ -76,11 +89,11 @@ class CustomerService:
                 for row, payload in zip(rows.values(), created, strict=True)
             ],
         )
-        return [_shown(rows[draft.customer_id]) for draft in drafts]
+        return [shown(rows[draft.customer_id]) for draft in drafts]
 
     async def get(self, tx: Tx, tenant_id: UUID, ref: str) -> CustomerOut:
         """One customer by id or external id. Raises `NotFound`."""
-        return _shown(_found((await self._rows(tx, tenant_id, [ref])).get(ref), ref))
+        return shown(_found((await self._rows(tx, tenant_id, [ref])).get(ref), ref))
 
     async def find(
         self,
@@ -96,41 +109,49 @@ class CustomerService:
         rows = await queries.list_customers(
             tx.conn, tenant_id=tenant_id, before_id=after, external_id=external_id, email=email, page_size=limit
         )
-        return [_shown(row) for row in rows]
+        return [shown(row) for row in rows]
 
     async def update(self, tx: Tx, tenant_id: UUID, ref: str, change: CustomerPatch) -> CustomerOut:
-        """Change a customer. Raises `NotFound`."""
+        """Change a customer. Raises `NotFound`, and `Invalid` as `create_batch` does."""
         seen = _found((await self._rows(tx, tenant_id, [ref])).get(ref), ref)
         before = _found(await queries.lock_customer(tx.conn, tenant_id=tenant_id, customer_id=seen.customer_id), ref)
-        address = change.billing_address
+        address = changed_address(before, change)
+        terms = changed_terms(before, change)
         changed = await queries.change_customer(
             tx.conn,
             tenant_id=tenant_id,
             customer_id=before.customer_id,
             name=before.name if isinstance(change.name, UnsetType) else change.name,
             email=before.email if isinstance(change.email, UnsetType) else change.email,
-            billing_address=before.billing_address if isinstance(address, UnsetType) else _text(address),
+            billing_address=address,
+            tax_ids=tax_ids_text(terms.tax_ids),
+            tax_status=terms.tax_status,
+            exemption_reason=terms.exemption_reason,
+            net_days=terms.net_days,
+            locale=terms.locale,
+            auto_collect=terms.auto_collect,
+            purchase_order=terms.purchase_order,
             updated_at=self._clock(),
         )
         row = _found(changed, ref)
         updated = CustomerUpdated(row.customer_id, row.external_id, row.currency, row.time_zone)
         await emit(tx, [NewEvent(tenant_id, row.customer_id, row.seq, updated, row.updated_at)])
-        return _shown(row)
+        return shown(row)
 
     async def profiles(self, tx: Tx, keys: Sequence[Key]) -> dict[Key, CustomerProfile]:
         """Customers as documents show them; unknown ones are absent."""
         rows = await queries.get_profiles(
             tx.conn, tenant_ids=[tenant for tenant, _ in keys], customer_ids=[customer for _, customer in keys]
         )
-        return {(row.tenant_id, row.customer_id): _profile(row) for row in rows}
+        return {(row.tenant_id, row.customer_id): profile(row) for row in rows}
 
     async def by_refs(self, tx: Tx, tenant_id: UUID, refs: Sequence[str]) -> dict[str, CustomerProfile]:
         """Customers by id or external id, under the reference asked for; unknown ones are absent."""
-        return {ref: _profile(row) for ref, row in (await self._rows(tx, tenant_id, refs)).items()}
+        return {ref: profile(row) for ref, row in (await self._rows(tx, tenant_id, refs)).items()}
 
     async def by_ref(self, tx: Tx, tenant_id: UUID, ref: str) -> CustomerProfile:
         """One customer by id or external id. Raises `NotFound`."""
-        return _profile(_found((await self._rows(tx, tenant_id, [ref])).get(ref), ref))
+        return profile(_found((await self._rows(tx, tenant_id, [ref])).get(ref), ref))
 
     async def _rows(self, tx: Tx, tenant_id: UUID, refs: Sequence[str]) -> dict[str, models.Customer]:
         rows = await queries.find_by_refs(
@@ -147,43 +168,7 @@ class CustomerService:
         return found
 
 
-def _applicant(item: CustomerCreate, pointer: str) -> signup.Applicant:
-    return signup.Applicant(
-        external_id=item.external_id,
-        name=item.name,
-        email=item.email,
-        currency=item.currency,
-        time_zone=item.time_zone,
-        billing_address=_text(item.billing_address),
-        pointer=pointer,
-    )
-
-
-def _text(address: Address | None) -> str | None:
-    return None if address is None else msgspec.json.encode(address).decode()
-
-
 def _found(row: models.Customer | None, ref: str) -> models.Customer:
     if row is None:
         raise NotFound(f"there is no customer '{ref}'; send its id or external id", code="customer_not_found")
     return row
-
-
-def _profile(row: models.Customer | queries.GetProfilesRow) -> CustomerProfile:
-    return CustomerProfile(
-        row.tenant_id, row.customer_id, row.external_id, row.name, row.email, row.currency, row.time_zone
-    )
-
-
-def _shown(row: models.Customer) -> CustomerOut:
-    return CustomerOut(
-        id=row.customer_id,
-        external_id=row.external_id,
-        name=row.name,
-        email=row.email,
-        currency=row.currency,
-        time_zone=row.time_zone,
-        billing_address=None if row.billing_address is None else _address.decode(row.billing_address),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )

@@ -44,6 +44,8 @@ def published(plan: models.Plan, prices: Sequence[models.Price]) -> PublishedPla
                 convert(price.timing, Timing),
                 price.every,
                 plan.plan_id,
+                price.product,
+                price.tax_category,
             )
             for price, code in _with_codes(prices)
         ),
@@ -95,6 +97,8 @@ def _price_out(plan: models.Plan, price: models.Price, code: str) -> PriceOut:
         interval_count=plan.interval_count * price.every if recurring else None,
         model=price.model,
         price=msgspec.Raw(price.definition),
+        product=price.product,
+        tax_category=price.tax_category,
     )
 
 

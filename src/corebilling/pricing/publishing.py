@@ -165,6 +165,8 @@ class Publishing(Plans):
             everies=[price.every for price in prices],
             models=[price.model for price in prices],
             definitions=[price.definition for price in prices],
+            products=[price.offer.product for price in prices],
+            tax_categories=[price.offer.tax_category for price in prices],
             created_at=now,
         )
         return plan
@@ -191,6 +193,8 @@ def _offers(prices: Sequence[PriceCreate], main: str) -> tuple[list[pricelist.Of
                 timing=price.timing,
                 interval=price.interval,
                 interval_count=price.interval_count,
+                product=price.product,
+                tax_category=price.tax_category,
             )
         )
     return offers, wrong

@@ -7,7 +7,15 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from corebilling.kernel.party import CorrectionMode, Proration
+from corebilling.kernel.party import (
+    CorrectionMode,
+    DunningEnd,
+    InvoicingTerms,
+    LegalEntity,
+    Proration,
+    TaxEngine,
+    TaxRounding,
+)
 from corebilling.tenant.domain.states import TenantStatus
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -32,6 +40,65 @@ HowCorrected = Annotated[
     Meta(description="What a correction of a closed period becomes: a line of the next invoice, or a credit note."),
 ]
 
+Line = Annotated[str, Meta(min_length=1, max_length=200)]
+RetryDay = Annotated[int, Meta(ge=1, le=365)]
+ReminderDay = Annotated[int, Meta(ge=-365, le=365)]
+
+
+class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A postal address as it stands on an envelope; `country` is ISO 3166-1 alpha-2."""
+
+    line1: Line | None = None
+    line2: Line | None = None
+    postal_code: Annotated[str, Meta(min_length=1, max_length=20)] | None = None
+    city: Line | None = None
+    state: Line | None = None
+    country: Country | None = None
+
+
+class TaxIdIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tax id; spaces and dashes don't matter."""
+
+    kind: Annotated[str, Meta(min_length=1, max_length=40, description="Such as eu_vat, fr_vat, gb_vat or us_ein.")]
+    value: Annotated[str, Meta(min_length=1, max_length=60)]
+
+
+class LegalPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What documents say about the seller. Only the fields sent change; null takes one away."""
+
+    legal_name: Line | UnsetType | None = UNSET
+    address: Address | UnsetType | None = UNSET
+    tax_ids: Annotated[list[TaxIdIn], Meta(max_length=10)] | UnsetType = UNSET
+    registration: Line | UnsetType | None = UNSET
+    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$(?!\n)")] | UnsetType | None = UNSET
+    phone: Annotated[str, Meta(min_length=1, max_length=40)] | UnsetType | None = UNSET
+    website: Line | UnsetType | None = UNSET
+    bank_name: Line | UnsetType | None = UNSET
+    iban: Annotated[str, Meta(min_length=1, max_length=60)] | UnsetType | None = UNSET
+    bic: Annotated[str, Meta(min_length=1, max_length=20)] | UnsetType | None = UNSET
+    footer: Annotated[str, Meta(min_length=1, max_length=1000)] | UnsetType | None = UNSET
+
+
+class DunningPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When collection is tried again, in days after it first failed or the invoice fell due, and what comes at the end."""
+
+    retry_days: Annotated[list[RetryDay], Meta(max_length=10)] | UnsetType = UNSET
+    finally_do: DunningEnd | UnsetType = UNSET
+
+
+class InvoicingPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How invoices are made. Only the fields sent change."""
+
+    number_pattern: Annotated[str, Meta(description="Such as {prefix}-{year}-{number:06}.")] | UnsetType = UNSET
+    draft_hours: Annotated[int, Meta(ge=0, le=2160)] | UnsetType = UNSET
+    auto_finalize: bool | UnsetType = UNSET
+    reminder_days: Annotated[list[ReminderDay], Meta(max_length=10)] | UnsetType = UNSET
+    auto_collect: bool | UnsetType = UNSET
+    tax_engine: TaxEngine | UnsetType = UNSET
+    tax_rounding: TaxRounding | UnsetType = UNSET
+    dunning: DunningPatch | UnsetType = UNSET
+    locale: Annotated[str, Meta(min_length=2, max_length=35, description="BCP 47, such as fr-FR.")] | UnsetType = UNSET
+
 
 class TenantCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A tenant to be. `clock_at` starts a sandbox's test clock at that instant; without it a sandbox runs on wall time."""
@@ -47,6 +114,8 @@ class TenantCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     net_days: NetDays = 30
     proration: HowProrated = "second"
     correction_mode: HowCorrected = "next_invoice"
+    legal: LegalPatch = LegalPatch()
+    invoicing: InvoicingPatch = InvoicingPatch()
 
 
 class TenantPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,16 +129,21 @@ class TenantPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     net_days: NetDays | UnsetType = UNSET
     proration: HowProrated | UnsetType = UNSET
     correction_mode: HowCorrected | UnsetType = UNSET
+    legal: LegalPatch | UnsetType = UNSET
+    invoicing: InvoicingPatch | UnsetType = UNSET
 
 
 class SettingsPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a tenant may change about itself; invoices already made keep what they have."""
 
     name: Name | UnsetType = UNSET
+    country: Country | UnsetType | None = UNSET
     invoice_prefix: InvoicePrefix | UnsetType = UNSET
     net_days: NetDays | UnsetType = UNSET
     proration: HowProrated | UnsetType = UNSET
     correction_mode: HowCorrected | UnsetType = UNSET
+    legal: LegalPatch | UnsetType = UNSET
+    invoicing: InvoicingPatch | UnsetType = UNSET
 
 
 class TenantOut(msgspec.Struct, frozen=True):
@@ -87,6 +161,8 @@ class TenantOut(msgspec.Struct, frozen=True):
     net_days: int
     proration: Proration
     correction_mode: CorrectionMode
+    legal: LegalEntity
+    invoicing: InvoicingTerms
     created_at: datetime
     updated_at: datetime
 

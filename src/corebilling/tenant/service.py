@@ -4,25 +4,33 @@ from collections.abc import Collection, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from msgspec import UNSET, UnsetType, convert
+from msgspec import UnsetType, convert
 
 from corebilling.events.envelope import NewEvent
 from corebilling.events.tenant import TenantCreated, TenantUpdated
 from corebilling.kernel import money, period
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.countries import require_country
 from corebilling.kernel.errors import NotFound, invalid_field
 from corebilling.kernel.party import CorrectionMode, Proration, TenantProfile
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 from corebilling.tenant.clocks import TenantClocks, require_reachable
 from corebilling.tenant.domain import states
-from corebilling.tenant.domain.countries import require_country
 from corebilling.tenant.domain.states import TenantStatus
 from corebilling.tenant.keys import ApiKeys
 from corebilling.tenant.ports import NewTenantSetup
 from corebilling.tenant.queries import models, test_clocks
 from corebilling.tenant.queries import tenants as queries
-from corebilling.tenant.schemas import SettingsPatch, TenantCreate, TenantOut, TenantPatch
+from corebilling.tenant.schemas import (
+    InvoicingPatch,
+    LegalPatch,
+    SettingsPatch,
+    TenantCreate,
+    TenantOut,
+    TenantPatch,
+)
+from corebilling.tenant.stored_terms import DEFAULTS, changed_legal, changed_terms, legal_of, terms_of
 
 
 class TenantService(ApiKeys, TenantClocks):
@@ -56,6 +64,8 @@ class TenantService(ApiKeys, TenantClocks):
             net_days=data.net_days,
             proration=data.proration,
             correction_mode=data.correction_mode,
+            legal=changed_legal(DEFAULTS, data.legal),
+            invoicing=changed_terms(DEFAULTS, data.invoicing),
             created_at=now,
         )
         assert row is not None
@@ -87,9 +97,6 @@ class TenantService(ApiKeys, TenantClocks):
     async def update(self, tx: Tx, tenant_id: UUID, change: TenantPatch) -> TenantOut:
         """Change a tenant, in a system transaction. Raises `NotFound`, `Invalid`, and `Conflict` for a forbidden move of its state."""
         before = _found(await queries.lock_tenant(tx.conn, tenant_id=tenant_id), tenant_id)
-        country = before.country if change.country is UNSET else change.country
-        if country is not None and country != before.country:
-            require_country(country)
         status = _or(change.status, before.status)
         if status != before.status:
             states.require_move(before.status, status)
@@ -98,12 +105,14 @@ class TenantService(ApiKeys, TenantClocks):
             tenant_id=tenant_id,
             name=_or(change.name, before.name),
             region=_or(change.region, before.region),
-            country=country,
+            country=_country(change.country, before.country),
             status=status,
             invoice_prefix=_or(change.invoice_prefix, before.invoice_prefix),
             net_days=_or(change.net_days, before.net_days),
             proration=_or(change.proration, before.proration),
             correction_mode=_or(change.correction_mode, before.correction_mode),
+            legal=_legal(change.legal, before.legal),
+            invoicing=_invoicing(change.invoicing, before.invoicing),
             updated_at=self._clock(),
         )
         return await self._changed(tx, _found(row, tenant_id))
@@ -115,10 +124,13 @@ class TenantService(ApiKeys, TenantClocks):
             tx.conn,
             tenant_id=tenant_id,
             name=_or(change.name, before.name),
+            country=_country(change.country, before.country),
             invoice_prefix=_or(change.invoice_prefix, before.invoice_prefix),
             net_days=_or(change.net_days, before.net_days),
             proration=_or(change.proration, before.proration),
             correction_mode=_or(change.correction_mode, before.correction_mode),
+            legal=_legal(change.legal, before.legal),
+            invoicing=_invoicing(change.invoicing, before.invoicing),
             updated_at=self._clock(),
         )
         return await self._changed(tx, _found(row, tenant_id))
@@ -137,6 +149,9 @@ class TenantService(ApiKeys, TenantClocks):
                 row.net_days,
                 convert(row.proration, Proration),
                 convert(row.correction_mode, CorrectionMode),
+                row.country,
+                legal_of(row.legal),
+                terms_of(row.invoicing),
             )
             for row in rows
         }
@@ -152,6 +167,21 @@ T = TypeVar("T")
 
 def _or(given: T | UnsetType, present: T) -> T:
     return present if isinstance(given, UnsetType) else given
+
+
+def _country(given: str | UnsetType | None, present: str | None) -> str | None:
+    country = _or(given, present)
+    if country is not None and country != present:
+        require_country(country)
+    return country
+
+
+def _legal(change: LegalPatch | UnsetType, present: str) -> str:
+    return present if isinstance(change, UnsetType) else changed_legal(present, change)
+
+
+def _invoicing(change: InvoicingPatch | UnsetType, present: str) -> str:
+    return present if isinstance(change, UnsetType) else changed_terms(present, change)
 
 
 def _found(row: models.Tenant | None, tenant_id: UUID) -> models.Tenant:
@@ -174,6 +204,8 @@ def _shown(row: models.Tenant) -> TenantOut:
         net_days=row.net_days,
         proration=convert(row.proration, Proration),
         correction_mode=convert(row.correction_mode, CorrectionMode),
+        legal=legal_of(row.legal),
+        invoicing=terms_of(row.invoicing),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

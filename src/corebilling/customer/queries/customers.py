@@ -27,19 +27,29 @@ class GetProfilesRow(msgspec.Struct, frozen=True, gc=False):
     email: str | None
     currency: str
     time_zone: str
+    billing_address: str | None
+    tax_ids: str
+    tax_status: str
+    exemption_reason: str | None
+    net_days: int | None
+    locale: str | None
+    auto_collect: bool | None
+    purchase_order: str | None
 
 
 ADD_CUSTOMERS: Final = """-- customer/customers.sql: AddCustomers
 INSERT INTO customers (tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address,
-  seq, created_at, updated_at)
+  tax_ids, tax_status, exemption_reason, net_days, locale, auto_collect, purchase_order, seq, created_at, updated_at)
 SELECT $1, c.customer_id, c.external_id, c.name, c.email, c.currency, c.time_zone, c.billing_address,
-  1, $2, $2
+  c.tax_ids, c.tax_status, c.exemption_reason, c.net_days, c.locale, c.auto_collect, c.purchase_order, 1, $2, $2
 FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-  $8::text[], $9::json[])
-  AS c(customer_id, external_id, name, email, currency, time_zone, billing_address)
+  $8::text[], $9::json[], $10::json[], $11::text[], $12::text[],
+  $13::integer[], $14::text[], $15::boolean[], $16::text[])
+  AS c(customer_id, external_id, name, email, currency, time_zone, billing_address, tax_ids, tax_status, exemption_reason,
+    net_days, locale, auto_collect, purchase_order)
 ORDER BY c.external_id
 ON CONFLICT (tenant_id, external_id) DO NOTHING
-RETURNING tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at
+RETURNING tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at, tax_ids, tax_status, exemption_reason, net_days, locale, auto_collect, purchase_order
 """
 
 
@@ -55,6 +65,13 @@ async def add_customers(
     currencies: Sequence[str | None],
     time_zones: Sequence[str | None],
     billing_addresses: Sequence[str | bytes | None],
+    tax_ids: Sequence[str | bytes | None],
+    tax_statuses: Sequence[str | None],
+    exemption_reasons: Sequence[str | None],
+    net_days: Sequence[int | None],
+    locales: Sequence[str | None],
+    auto_collects: Sequence[bool | None],
+    purchase_orders: Sequence[str | None],
 ) -> list[models.Customer]:
     """A batch of new customers; those whose external id is taken don't come back."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Customer))
@@ -70,6 +87,13 @@ async def add_customers(
             list(currencies),
             list(time_zones),
             list(billing_addresses),
+            list(tax_ids),
+            list(tax_statuses),
+            list(exemption_reasons),
+            list(net_days),
+            list(locales),
+            list(auto_collects),
+            list(purchase_orders),
         ),
     )
     _rows: list[models.Customer] = await _cur.fetchall()
@@ -77,9 +101,9 @@ async def add_customers(
 
 
 FIND_BY_REFS: Final = """-- customer/customers.sql: FindByRefs
-SELECT tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at FROM customers WHERE tenant_id = $1 AND customer_id = ANY($2::uuid[])
+SELECT tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at, tax_ids, tax_status, exemption_reason, net_days, locale, auto_collect, purchase_order FROM customers WHERE tenant_id = $1 AND customer_id = ANY($2::uuid[])
 UNION ALL
-SELECT tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at FROM customers
+SELECT tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at, tax_ids, tax_status, exemption_reason, net_days, locale, auto_collect, purchase_order FROM customers
 WHERE tenant_id = $1 AND external_id = ANY($3::text[]) AND customer_id <> ALL($2::uuid[])
 """
 
@@ -106,7 +130,7 @@ async def find_by_refs(
 
 
 LIST_CUSTOMERS: Final = """-- customer/customers.sql: ListCustomers
-SELECT tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at FROM customers
+SELECT tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at, tax_ids, tax_status, exemption_reason, net_days, locale, auto_collect, purchase_order FROM customers
 WHERE tenant_id = $1
   AND ($2::uuid IS NULL OR customer_id < $2)
   AND ($3::text IS NULL OR external_id = $3)
@@ -133,7 +157,7 @@ async def list_customers(
 
 
 LOCK_CUSTOMER: Final = """-- customer/customers.sql: LockCustomer
-SELECT tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at FROM customers WHERE tenant_id = $1 AND customer_id = $2 FOR UPDATE
+SELECT tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at, tax_ids, tax_status, exemption_reason, net_days, locale, auto_collect, purchase_order FROM customers WHERE tenant_id = $1 AND customer_id = $2 FOR UPDATE
 """
 
 
@@ -147,9 +171,12 @@ async def lock_customer(conn: Connection, *, tenant_id: UUID, customer_id: UUID)
 
 CHANGE_CUSTOMER: Final = """-- customer/customers.sql: ChangeCustomer
 UPDATE customers
-SET name = $1, email = $2, billing_address = $3, seq = seq + 1, updated_at = $4
-WHERE tenant_id = $5 AND customer_id = $6
-RETURNING tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at
+SET name = $1, email = $2, billing_address = $3,
+    tax_ids = $4::json, tax_status = $5, exemption_reason = $6,
+    net_days = $7, locale = $8, auto_collect = $9,
+    purchase_order = $10, seq = seq + 1, updated_at = $11
+WHERE tenant_id = $12 AND customer_id = $13
+RETURNING tenant_id, customer_id, external_id, name, email, currency, time_zone, billing_address, seq, created_at, updated_at, tax_ids, tax_status, exemption_reason, net_days, locale, auto_collect, purchase_order
 """
 
 
@@ -159,19 +186,44 @@ async def change_customer(
     name: str,
     email: str | None,
     billing_address: str | None,
+    tax_ids: str,
+    tax_status: str,
+    exemption_reason: str | None,
+    net_days: int | None,
+    locale: str | None,
+    auto_collect: bool | None,
+    purchase_order: str | None,
     updated_at: datetime,
     tenant_id: UUID,
     customer_id: UUID,
 ) -> models.Customer | None:
     """What may change about a customer; its external id, currency and time zone never do."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Customer))
-    await _cur.execute(CHANGE_CUSTOMER, (name, email, billing_address, updated_at, tenant_id, customer_id))
+    await _cur.execute(
+        CHANGE_CUSTOMER,
+        (
+            name,
+            email,
+            billing_address,
+            tax_ids,
+            tax_status,
+            exemption_reason,
+            net_days,
+            locale,
+            auto_collect,
+            purchase_order,
+            updated_at,
+            tenant_id,
+            customer_id,
+        ),
+    )
     _row: models.Customer | None = await _cur.fetchone()
     return _row
 
 
 GET_PROFILES: Final = """-- customer/customers.sql: GetProfiles
-SELECT c.tenant_id, c.customer_id, c.external_id, c.name, c.email, c.currency, c.time_zone
+SELECT c.tenant_id, c.customer_id, c.external_id, c.name, c.email, c.currency, c.time_zone,
+  c.billing_address, c.tax_ids, c.tax_status, c.exemption_reason, c.net_days, c.locale, c.auto_collect, c.purchase_order
 FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, customer_id)
 JOIN customers AS c ON c.tenant_id = k.tenant_id AND c.customer_id = k.customer_id
 """

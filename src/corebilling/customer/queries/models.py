@@ -23,3 +23,10 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     seq: int
     created_at: datetime
     updated_at: datetime
+    tax_ids: str
+    tax_status: str
+    exemption_reason: str | None
+    net_days: int | None
+    locale: str | None
+    auto_collect: bool | None
+    purchase_order: str | None

@@ -35,6 +35,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     timing: Timing | None = None
     interval: Interval | None = None
     interval_count: int | None = None
+    product: str | None = None
+    tax_category: str | None = None
 
 
 class Terms(msgspec.Struct, frozen=True):

@@ -81,6 +81,8 @@ class Price(msgspec.Struct, frozen=True, gc=False):
     currency: str | None
     timing: str
     every: int
+    product: str | None
+    tax_category: str | None
 
 
 class RateCard(msgspec.Struct, frozen=True, gc=False):

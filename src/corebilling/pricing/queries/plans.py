@@ -74,12 +74,14 @@ async def add_plan(
 
 ADD_PRICES: Final = """-- pricing/plans.sql: AddPrices
 INSERT INTO prices (tenant_id, price_id, plan_id, position, code, currency, kind, name, meter_id, meter_code, unit, timing, every,
-  model, definition, created_at)
+  model, definition, product, tax_category, created_at)
 SELECT $1, p.price_id, $2, p.position, p.code, p.currency, p.kind, p.name, p.meter_id, p.meter_code, p.unit, p.timing, p.every,
-  p.model, p.definition, $3
+  p.model, p.definition, p.product, p.tax_category, $3
 FROM unnest($4::uuid[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::text[],
-  $10::uuid[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::text[], $16::json[])
-  AS p(price_id, position, code, currency, kind, name, meter_id, meter_code, unit, timing, every, model, definition)
+  $10::uuid[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::text[], $16::json[],
+  $17::text[], $18::text[])
+  AS p(price_id, position, code, currency, kind, name, meter_id, meter_code, unit, timing, every, model, definition,
+    product, tax_category)
 ORDER BY p.price_id
 """
 
@@ -103,6 +105,8 @@ async def add_prices(
     everies: Sequence[int | None],
     models: Sequence[str | None],
     definitions: Sequence[str | bytes | None],
+    products: Sequence[str | None],
+    tax_categories: Sequence[str | None],
 ) -> None:
     """All prices of a plan version at once: it never gets any more."""
     _cur = psycopg.AsyncRawCursor(conn)
@@ -125,6 +129,8 @@ async def add_prices(
             list(everies),
             list(models),
             list(definitions),
+            list(products),
+            list(tax_categories),
         ),
     )
 
@@ -251,7 +257,7 @@ async def get_plans_of_prices(
 
 
 GET_PRICES_OF_PLANS: Final = """-- pricing/plans.sql: GetPricesOfPlans
-SELECT p.tenant_id, p.price_id, p.plan_id, p.position, p.kind, p.name, p.meter_id, p.meter_code, p.unit, p.model, p.definition, p.created_at, p.code, p.currency, p.timing, p.every FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, plan_id)
+SELECT p.tenant_id, p.price_id, p.plan_id, p.position, p.kind, p.name, p.meter_id, p.meter_code, p.unit, p.model, p.definition, p.created_at, p.code, p.currency, p.timing, p.every, p.product, p.tax_category FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, plan_id)
 JOIN prices AS p ON p.tenant_id = k.tenant_id AND p.plan_id = k.plan_id
 ORDER BY p.tenant_id, p.plan_id, p.position
 """

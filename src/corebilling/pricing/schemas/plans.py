@@ -12,7 +12,7 @@ from corebilling.kernel.decimals import DecimalText
 from corebilling.kernel.period import Interval
 from corebilling.kernel.plan import PriceKind, Timing
 from corebilling.pricing.domain.selling import MAX_CURRENCIES
-from corebilling.pricing.schemas.words import Code, Currency, MeterCode, Name, Unit
+from corebilling.pricing.schemas.words import Code, Currency, MeterCode, Name, Slug, Unit
 
 PlanStatus = Literal["active", "deprecated"]
 IntervalCount = Annotated[int, Meta(ge=1, le=120)]
@@ -24,6 +24,7 @@ class PriceCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     `price` is a price model in the plan's currency, `currencies` has one for each other currency. `code` names the price
     within the plan, and is made of its name if left out. A recurring price is billed after its time, or ahead of it with
     `timing: advance`; an interval of its own (`interval`, `interval_count`) is a whole multiple of the plan's.
+    `product` names the revenue account of what the price sells, `tax_category` picks the tax rates on it.
     """
 
     kind: PriceKind
@@ -36,6 +37,8 @@ class PriceCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     interval_count: IntervalCount | None = None
     price: msgspec.Raw
     currencies: dict[Currency, msgspec.Raw] = {}
+    product: Slug | None = None
+    tax_category: Slug | None = None
 
 
 class PlanCommitmentIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -85,6 +88,8 @@ class PriceOut(msgspec.Struct, frozen=True):
     interval_count: int | None
     model: str
     price: msgspec.Raw
+    product: str | None
+    tax_category: str | None
 
 
 class PlanCommitmentOut(msgspec.Struct, frozen=True):

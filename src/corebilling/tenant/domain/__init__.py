@@ -1,1 +1,1 @@
-"""The rules of tenants: states, API keys, scopes, countries. Pure."""
+"""The rules of tenants: states, API keys, scopes, and what may stand on documents. Pure."""

@@ -56,6 +56,8 @@ class Tenant(msgspec.Struct, frozen=True, gc=False):
     updated_at: datetime
     proration: str
     correction_mode: str
+    legal: str
+    invoicing: str
 
 
 class TestClock(msgspec.Struct, frozen=True, gc=False):

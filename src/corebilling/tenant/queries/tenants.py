@@ -29,14 +29,17 @@ class GetProfilesRow(msgspec.Struct, frozen=True, gc=False):
     net_days: int
     proration: str
     correction_mode: str
+    country: str | None
+    legal: str
+    invoicing: str
 
 
 ADD_TENANT: Final = """-- tenant/tenants.sql: AddTenant
 INSERT INTO tenants (tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days,
-  proration, correction_mode, seq, created_at, updated_at)
+  proration, correction_mode, legal, invoicing, seq, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9,
-  $10, $11, 1, $12, $12)
-RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode
+  $10, $11, $12::json, $13::json, 1, $14, $14)
+RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode, legal, invoicing
 """
 
 
@@ -54,6 +57,8 @@ async def add_tenant(
     net_days: int,
     proration: str,
     correction_mode: str,
+    legal: str,
+    invoicing: str,
     created_at: datetime,
 ) -> models.Tenant | None:
     """A new tenant; nothing else refers to it yet."""
@@ -72,6 +77,8 @@ async def add_tenant(
             net_days,
             proration,
             correction_mode,
+            legal,
+            invoicing,
             created_at,
         ),
     )
@@ -80,7 +87,7 @@ async def add_tenant(
 
 
 GET_TENANT: Final = """-- tenant/tenants.sql: GetTenant
-SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode FROM tenants WHERE tenant_id = $1
+SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode, legal, invoicing FROM tenants WHERE tenant_id = $1
 """
 
 
@@ -106,7 +113,7 @@ async def get_standing(conn: Connection, *, tenant_id: UUID) -> str | None:
 
 
 LOCK_TENANT: Final = """-- tenant/tenants.sql: LockTenant
-SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode FROM tenants WHERE tenant_id = $1 FOR UPDATE
+SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode, legal, invoicing FROM tenants WHERE tenant_id = $1 FOR UPDATE
 """
 
 
@@ -119,7 +126,7 @@ async def lock_tenant(conn: Connection, *, tenant_id: UUID) -> models.Tenant | N
 
 
 LIST_TENANTS: Final = """-- tenant/tenants.sql: ListTenants
-SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode FROM tenants
+SELECT tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode, legal, invoicing FROM tenants
 WHERE ($1::uuid IS NULL OR tenant_id < $1)
   AND ($2::text IS NULL OR status = $2)
   AND ($3::boolean IS NULL OR sandbox = $3)
@@ -140,10 +147,10 @@ async def list_tenants(
 
 CHANGE_SETTINGS: Final = """-- tenant/tenants.sql: ChangeSettings
 UPDATE tenants
-SET name = $1, invoice_prefix = $2, net_days = $3, proration = $4,
-    correction_mode = $5, seq = seq + 1, updated_at = $6
-WHERE tenant_id = $7
-RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode
+SET name = $1, country = $2, invoice_prefix = $3, net_days = $4,
+    proration = $5, correction_mode = $6, legal = $7::json, invoicing = $8::json, seq = seq + 1, updated_at = $9
+WHERE tenant_id = $10
+RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode, legal, invoicing
 """
 
 
@@ -151,17 +158,21 @@ async def change_settings(
     conn: Connection,
     *,
     name: str,
+    country: str | None,
     invoice_prefix: str,
     net_days: int,
     proration: str,
     correction_mode: str,
+    legal: str,
+    invoicing: str,
     updated_at: datetime,
     tenant_id: UUID,
 ) -> models.Tenant | None:
     """What a tenant may change about itself."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Tenant))
     await _cur.execute(
-        CHANGE_SETTINGS, (name, invoice_prefix, net_days, proration, correction_mode, updated_at, tenant_id)
+        CHANGE_SETTINGS,
+        (name, country, invoice_prefix, net_days, proration, correction_mode, legal, invoicing, updated_at, tenant_id),
     )
     _row: models.Tenant | None = await _cur.fetchone()
     return _row
@@ -171,9 +182,9 @@ CHANGE_TENANT: Final = """-- tenant/tenants.sql: ChangeTenant
 UPDATE tenants
 SET name = $1, region = $2, country = $3, status = $4,
     invoice_prefix = $5, net_days = $6, proration = $7, correction_mode = $8,
-    seq = seq + 1, updated_at = $9
-WHERE tenant_id = $10
-RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode
+    legal = $9::json, invoicing = $10::json, seq = seq + 1, updated_at = $11
+WHERE tenant_id = $12
+RETURNING tenant_id, name, region, country, currency, time_zone, sandbox, status, invoice_prefix, net_days, seq, created_at, updated_at, proration, correction_mode, legal, invoicing
 """
 
 
@@ -188,6 +199,8 @@ async def change_tenant(
     net_days: int,
     proration: str,
     correction_mode: str,
+    legal: str,
+    invoicing: str,
     updated_at: datetime,
     tenant_id: UUID,
 ) -> models.Tenant | None:
@@ -195,14 +208,28 @@ async def change_tenant(
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Tenant))
     await _cur.execute(
         CHANGE_TENANT,
-        (name, region, country, status, invoice_prefix, net_days, proration, correction_mode, updated_at, tenant_id),
+        (
+            name,
+            region,
+            country,
+            status,
+            invoice_prefix,
+            net_days,
+            proration,
+            correction_mode,
+            legal,
+            invoicing,
+            updated_at,
+            tenant_id,
+        ),
     )
     _row: models.Tenant | None = await _cur.fetchone()
     return _row
 
 
 GET_PROFILES: Final = """-- tenant/tenants.sql: GetProfiles
-SELECT tenant_id, name, currency, time_zone, sandbox, invoice_prefix, net_days, proration, correction_mode
+SELECT tenant_id, name, currency, time_zone, sandbox, invoice_prefix, net_days, proration, correction_mode,
+  country, legal, invoicing
 FROM tenants WHERE tenant_id = ANY($1::uuid[])
 """
 

@@ -15,9 +15,9 @@ TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 COUNTRIES = frozenset(_CODES.split())
 
 
-def require_country(code: str) -> None:
+def require_country(code: str, pointer: str = "/country") -> None:
     """Raises `Invalid` for anything but an ISO 3166-1 alpha-2 code."""
     if code not in COUNTRIES:
         raise invalid_field(
-            "/country", f"'{code}' is not an ISO 3166-1 country; send two letters such as FR", code="unknown_country"
+            pointer, f"'{code}' is not an ISO 3166-1 country; send two letters such as FR", code="unknown_country"
         )
