@@ -98,6 +98,7 @@ CREATE TABLE payment_methods (
   gateway_account_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('card', 'direct_debit', 'other')),
   token text NOT NULL CHECK (length(token) BETWEEN 1 AND 255),
+  gateway_customer text CHECK (length(gateway_customer) <= 255),
   label text NOT NULL CHECK (length(label) <= 255),
   status text NOT NULL CHECK (status IN ('active', 'detached')),
   is_default boolean NOT NULL,

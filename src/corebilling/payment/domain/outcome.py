@@ -59,6 +59,26 @@ class DisputeNotice(msgspec.Struct, frozen=True):
     fee_minor: int = 0
 
 
+class Chargeable(msgspec.Struct, frozen=True):
+    """What to charge. `token` is the gateway's own name of the payment method, `gateway_customer` of the customer."""
+
+    amount_minor: int
+    currency: str
+    customer_id: UUID
+    token: str
+    gateway_customer: str | None
+    description: str
+
+
+class Refundable(msgspec.Struct, frozen=True):
+    """What to pay back of the gateway's payment `gateway_payment_id`."""
+
+    amount_minor: int
+    currency: str
+    gateway_payment_id: str
+    reason: str
+
+
 class Known(msgspec.Struct, frozen=True):
     """What is known of a payment: its state and, unless it is pending, when and why it came to it."""
 
