@@ -11,7 +11,10 @@ from dependency_injector import containers, providers
 from corebilling.customer.service import CustomerService
 from corebilling.invoice.handlers import HANDLERS as INVOICE_HANDLERS
 from corebilling.invoice.service import InvoiceService
+from corebilling.invoice.tax_engine import HttpTaxProvider
+from corebilling.invoice.tax_rates import TaxRates
 from corebilling.ledger.gl_export import GeneralLedgerExport
+from corebilling.ledger.opening import Charts
 from corebilling.ledger.prover import LedgerProof
 from corebilling.ledger.service import LedgerService
 from corebilling.payment.service import PaymentService
@@ -115,11 +118,12 @@ class Container(containers.DeclarativeContainer):
     # what was used
     price_checks = providers.Singleton(PriceChecks)
     meters = providers.Singleton(Meters, clock=clock)
-    ledger_service = providers.Singleton(LedgerService, clock=clock)
+    charts = providers.Singleton(Charts, clock=clock)
     default_rate_cards = providers.Singleton(DefaultRateCards, clock=clock)
     tenant_service = providers.Singleton(
-        TenantService, clock=clock, setups=providers.List(default_rate_cards, ledger_service)
+        TenantService, clock=clock, setups=providers.List(default_rate_cards, charts)
     )
+    ledger_service = providers.Singleton(LedgerService, clock=clock, tenants=tenant_service)
     gl_export = providers.Singleton(GeneralLedgerExport, clock=clock, tenants=tenant_service)
     customer_service = providers.Singleton(CustomerService, clock=clock, tenants=tenant_service)
     pricing_service = providers.Singleton(
@@ -166,6 +170,10 @@ class Container(containers.DeclarativeContainer):
         usage=usage_service,
         subscribers=providers.Singleton(SubscriptionDirectory),
         customers=customer_service,
+    )
+    tax_rates = providers.Singleton(TaxRates, clock=clock)
+    tax_provider = providers.Singleton(
+        HttpTaxProvider, url=settings.provided.tax_engine_url, token=settings.provided.tax_engine_token
     )
     invoice_service = providers.Singleton(
         InvoiceService,

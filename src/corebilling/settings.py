@@ -52,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     usage_grace_seconds: NotNegative = 3600
     late_usage_delay_seconds: NotNegative = 86400
 
+    tax_engine_url: str = ""
+    tax_engine_token: str = ""
+
     webhook_worker_interval_seconds: Positive = 30
     webhook_worker_limit: Positive = 500
     webhook_base_delay_seconds: Positive = 10
@@ -122,6 +125,8 @@ def _contradictions(settings: Settings) -> list[str]:
         wrong.append("DATABASE_URL: set it to a URL such as postgresql://corebilling@db/corebilling")
     if settings.role != "migrate" and not settings.encryption_keys and settings.environment == "production":
         wrong.append("ENCRYPTION_KEYS: set at least one key; `corebilling keys generate` makes one")
+    if settings.tax_engine_url and urlsplit(settings.tax_engine_url).scheme not in ("http", "https"):
+        wrong.append("TAX_ENGINE_URL: set it to a URL such as https://tax.example.com/quotes")
     if settings.webhook_max_delay_seconds < settings.webhook_base_delay_seconds:
         wrong.append("WEBHOOK_MAX_DELAY_SECONDS: must not be below WEBHOOK_BASE_DELAY_SECONDS")
     return wrong

@@ -6,9 +6,12 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from corebilling.events.envelope import Envelope
+from corebilling.invoice.domain.tax_quote import Quote, TaxRequest
+from corebilling.invoice.domain.issue import IssuedInvoice
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.journal import JournalDraft
 from corebilling.kernel.party import Attribution, CustomerProfile, TenantProfile
+from corebilling.kernel.plan import PlanPrice
 from corebilling.platform.db import Tx
 
 
@@ -19,6 +22,14 @@ class Charges(Protocol):
         self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]
     ) -> Mapping[tuple[UUID, UUID], tuple[BilledCharge, ...]]:
         """Final charges by (tenant, rating), in the order of their numbers."""
+        ...
+
+
+class Prices(Protocol):
+    """Pricing: what lines are for, and how they are taxed."""
+
+    async def prices(self, tx: Tx, keys: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], PlanPrice]:
+        """Prices by (tenant, price); unknown ones are absent."""
         ...
 
 
@@ -67,4 +78,20 @@ class Ledger(Protocol):
         self, tx: Tx, drafts: Sequence[JournalDraft], *, causes: Sequence[Envelope[Any] | None] | None = None
     ) -> list[UUID]:
         """Post journals and answer their ids, in the order of the drafts."""
+        ...
+
+
+class TaxProvider(Protocol):
+    """An outside tax engine, for tenants whose `tax_engine` is `external`. It does network I/O: never in a transaction."""
+
+    async def quote(self, requests: Sequence[TaxRequest]) -> Sequence[Quote]:
+        """An answer or a failure for each request, in their order; `quoted` checks an answer and puts it on its document."""
+        ...
+
+
+class Wallets(Protocol):
+    """What customers paid ahead or were given; within this context, but a piece of its own."""
+
+    async def apply(self, tx: Tx, issued: Sequence[IssuedInvoice]) -> None:
+        """Pay what the customers' wallets hold of these open invoices, in the order given."""
         ...

@@ -66,6 +66,7 @@ def application(container: Container) -> Litestar:
             "simulation_service": container.simulation,
             "scheduler_service": container.scheduler_service,
             "invoice_service": container.invoice_service,
+            "tax_rate_service": container.tax_rates,
             "payment_service": container.payment_service,
             "ledger_service": container.ledger_service,
             "gl_export": container.gl_export,

@@ -21,7 +21,7 @@ REFERENCES = frozenset(
         "customer_ref", "delivery_id", "document_id", "email", "endpoint_id", "event_id", "external_id", "ids",
         "invoice_id", "job_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "plan", "plan_ref", "price",
         "quota_id", "quote_id", "rate_card_id", "redemption_id", "rejection_id", "remove",
-        "subscription_id", "subscription_ref", "tenant_id",
+        "subscription_id", "subscription_ref", "tax_rate_id", "tenant_id",
     }
 )  # fmt: skip
 """Names of parameters and fields that point at something of a tenant."""

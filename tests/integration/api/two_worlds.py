@@ -72,6 +72,9 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         "/v1/admin/pricing/coupons", {"code": f"{name}-off", "name": name, "percent_off": "0.1", "duration": "once"}
     )
     cost = await api.post("/v1/admin/operator-costs", {"meter": meter, "currency": "EUR", "unit_cost": "0.1"})
+    tax_rate = await api.post(
+        "/v1/admin/pricing/tax-rates", {"name": "VAT", "rate": "0.2", "country": "FR", "code": f"{name}-vat"}
+    )
     email = f"billing@{name}.example"
     made_customer = await seller.customer(customer, email=email)
     subscription = await seller.subscribe(customer, plan, external_id=contract, coupons=[f"{name}-off"])
@@ -109,6 +112,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         "external_id": [customer, contract], "email": [email],
         "subscription_id": [subscription["id"], contract], "subscription_ref": [subscription["id"], contract],
         "invoice_id": [open_one, draft, billed["id"], paid, void], "number": [billed["number"]],
+        "tax_rate_id": [tax_rate["id"]],
         "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]],
     }  # fmt: skip
 

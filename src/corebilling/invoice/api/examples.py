@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from corebilling.invoice.schemas.invoices import InvoiceCreate, VoidRequest
+from corebilling.invoice.schemas.tax_rates import TaxRateCreate
 
 EXAMPLES: Mapping[Any, Any] = {
     InvoiceCreate: {
@@ -14,6 +15,7 @@ EXAMPLES: Mapping[Any, Any] = {
             {"description": "Goodwill", "unit_amount": "-100.00"},
         ],
     },
+    TaxRateCreate: {"name": "VAT", "rate": "0.20", "country": "FR", "reverse_charge": True},
     VoidRequest: {"reason": "Billed to the wrong customer."},
 }
 """By the type of the body."""

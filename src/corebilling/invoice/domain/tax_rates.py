@@ -1,6 +1,7 @@
-"""Which of a tenant's tax rates apply: by place, by product category, by day, and by who buys."""
+"""Tax rates: what they may be, and which of them apply by place, by product category, by day, and by who buys."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -8,7 +9,13 @@ from uuid import UUID
 import msgspec
 
 from corebilling.invoice.domain.tax import AppliedRate, TaxCategory
+from corebilling.kernel.decimals import plain
+from corebilling.kernel.errors import FieldError
+from corebilling.kernel.money import EXACT
 from corebilling.kernel.party import CustomerProfile, TaxId, TenantProfile
+
+FINEST = -8
+"""The last decimal that a rate may have."""
 
 REVERSE_CHARGE = "Reverse charge: the customer accounts for the tax"
 EXEMPT = "Exempt from tax"
@@ -44,6 +51,33 @@ class TaxRate(msgspec.Struct, frozen=True):
     reason: str | None = None
     valid_from: date | None = None
     valid_until: date | None = None
+
+
+def rate_faults(
+    rate: Decimal, category: TaxCategory, reason: str | None, valid_from: date | None, valid_until: date | None
+) -> Iterator[FieldError]:
+    """Everything that is wrong with the terms of a rate."""
+    digits = rate.as_tuple().exponent
+    if not isinstance(digits, int) or not 0 <= rate < 10 or digits < FINEST:
+        yield FieldError("/rate", f"must be a fraction below 10 such as 0.2 for 20 %, with at most {-FINEST} decimals")
+    elif (category == "S") != (rate > 0):
+        yield FieldError("/category", "must be S where the rate is above 0, and another one where it is 0")
+    if category == "E" and reason is None:
+        yield FieldError("/reason", "must say why products are exempt (EN 16931 BR-E-10)")
+    if valid_from is not None and valid_until is not None and valid_from >= valid_until:
+        yield FieldError(
+            "/valid_until", "must be later than valid_from; it is the first day on which the rate holds no more"
+        )
+
+
+def rate_code(
+    name: str, country: str, region: str | None, tax_category: str | None, rate: Decimal, valid_from: date | None
+) -> str:
+    """A code for a rate that was given none, such as `vat-fr-20` or `qst-ca-qc-9.975`."""
+    percent = plain(EXACT.multiply(rate, Decimal(100)))
+    words = [name, country, region, tax_category, percent, valid_from.isoformat() if valid_from else None]
+    code = "-".join(re.sub(r"[^a-z0-9.]+", "-", word.lower()).strip("-.") for word in words if word)
+    return code.strip("-.")[:64].rstrip("-.")
 
 
 def region_code(country: str, region: str | None) -> str | None:
