@@ -1,6 +1,11 @@
 """Routes of tenants: for those who run the installation, and for a tenant about itself."""
 
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 from uuid import UUID
+
+from litestar.connection import Request
+from msgspec import Meta
 
 from corebilling.kernel.ids import new_id
 from corebilling.platform.http import (
@@ -17,6 +22,7 @@ from corebilling.platform.http import (
     page,
     patch,
     post,
+    put,
 )
 from corebilling.tenant.domain.states import TenantStatus
 from corebilling.tenant.examples import EXAMPLES
@@ -31,6 +37,12 @@ from corebilling.tenant.schemas import (
     TenantPatch,
 )
 from corebilling.tenant.service import TenantService
+
+PICTURES: Final[Mapping[str, Any]] = dict.fromkeys(
+    ("image/png", "image/jpeg", "image/svg+xml", "application/octet-stream"),
+    Annotated[str, Meta(extra_json_schema={"format": "binary"})],
+)
+"""What the body of a logo is sent as; its content decides."""
 
 
 @post("/v1/tenants", scope="platform.admin", summary="Create a tenant")
@@ -128,6 +140,31 @@ async def update_settings(
     return await edge.command(lambda tx: tenant_service.update_settings(tx, edge.tenant_id, data), status=200)
 
 
+@put("/v1/settings/logo", scope="billing:admin", summary="Set the tenant's logo", status_code=204, consumes=PICTURES)
+async def put_logo(
+    request: Request[Any, Any, Any], edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]
+) -> Response[None]:
+    """The body is the picture itself: PNG, JPEG or SVG, told apart by content, up to 256 KiB and 4,096 pixels a side.
+
+    An SVG holds shapes and text only: no scripts, nothing from elsewhere. Documents made from now on have it.
+    """
+    image = await request.body()
+    return await edge.command(lambda tx: tenant_service.put_logo(tx, edge.tenant_id, image), status=204)
+
+
+@get("/v1/settings/logo", scope="billing:admin", summary="Get the tenant's logo", produces="image/*")
+async def get_logo(edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]) -> Response[bytes]:
+    """The picture as it was sent."""
+    media_type, image = await edge.query(lambda tx: tenant_service.logo_file(tx, edge.tenant_id))
+    return Response(image, media_type=media_type, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
+
+
+@delete("/v1/settings/logo", scope="billing:admin", summary="Delete the tenant's logo")
+async def delete_logo(edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]) -> Response[None]:
+    """Documents made from now on have none."""
+    return await edge.command(lambda tx: tenant_service.delete_logo(tx, edge.tenant_id), status=204)
+
+
 @get("/v1/test-clock", scope="billing:admin", summary="Get the sandbox's test clock")
 async def get_test_clock(edge: NamedDependency[Edge], tenant_service: NamedDependency[TenantService]) -> ClockOut:
     """Wall time until the clock is first set."""
@@ -152,6 +189,9 @@ ROUTES = (
     revoke_api_key,
     get_settings,
     update_settings,
+    put_logo,
+    get_logo,
+    delete_logo,
     get_test_clock,
     advance_test_clock,
 )

@@ -19,6 +19,7 @@ from corebilling.tenant.clocks import TenantClocks, require_reachable
 from corebilling.tenant.domain import states
 from corebilling.tenant.domain.states import TenantStatus
 from corebilling.tenant.keys import ApiKeys
+from corebilling.tenant.logos import Logos
 from corebilling.tenant.ports import NewTenantSetup
 from corebilling.tenant.queries import models, test_clocks
 from corebilling.tenant.queries import tenants as queries
@@ -33,8 +34,8 @@ from corebilling.tenant.schemas import (
 from corebilling.tenant.stored_terms import DEFAULTS, changed_legal, changed_terms, legal_of, terms_of
 
 
-class TenantService(ApiKeys, TenantClocks):
-    """The tenant context as others see it; keys and test clocks are in files of their own."""
+class TenantService(ApiKeys, TenantClocks, Logos):
+    """The tenant context as others see it; keys, test clocks and logos are in files of their own."""
 
     def __init__(self, *, clock: Clock, setups: Sequence[NewTenantSetup]) -> None:
         super().__init__(clock=clock)

@@ -75,9 +75,9 @@ class Operation:
 
     @property
     def body_schema(self) -> Any:
-        """The schema of the JSON body; None where there is none."""
-        body = self.description.get("requestBody")
-        return None if body is None else body["content"]["application/json"]["schema"]
+        """The schema of the JSON body; None where there is none, or one that isn't JSON."""
+        body = self.description.get("requestBody", {"content": {}})
+        return body["content"].get("application/json", {}).get("schema")
 
     @property
     def references(self) -> list[Reference]:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corebilling.kernel.countries import COUNTRIES, require_country
 from corebilling.kernel.errors import Conflict, Invalid
 from corebilling.tenant.domain import api_key, states
-from corebilling.kernel.countries import COUNTRIES, require_country
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

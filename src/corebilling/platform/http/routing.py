@@ -95,9 +95,16 @@ def post(
     return _declared("POST", path, scope, summary, status_code, consumes, produces)
 
 
-def put(path: str, *, scope: Scope, summary: str, status_code: int = 200) -> Decorator:
-    """A PUT handler."""
-    return _declared("PUT", path, scope, summary, status_code)
+def put(
+    path: str,
+    *,
+    scope: Scope,
+    summary: str,
+    status_code: int = 200,
+    consumes: Mapping[str, Any] = MappingProxyType({}),
+) -> Decorator:
+    """A PUT handler; `consumes` as of `post`."""
+    return _declared("PUT", path, scope, summary, status_code, consumes)
 
 
 def patch(path: str, *, scope: Scope, summary: str, status_code: int = 200) -> Decorator:
