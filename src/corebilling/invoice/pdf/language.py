@@ -43,7 +43,7 @@ class Language:
         """An amount with its currency."""
         digits = exponent(currency)
         pattern = _pattern(self._locale, "currency", digits)
-        shown = pattern.apply(from_minor(minor, currency), self._locale, currency=currency, currency_digits=False)
+        shown: str = pattern.apply(from_minor(minor, currency), self._locale, currency=currency, currency_digits=False)
         return _tidy(shown)
 
     def percent(self, rate: Decimal) -> str:
@@ -60,11 +60,11 @@ class Language:
         first, last = _local(start, time_zone), _local(end - timedelta(microseconds=1), time_zone)
         if first >= last:
             return self.day(start, time_zone)
-        return format_interval(first, last, "yMMMd", locale=self._locale)
+        return str(format_interval(first, last, "yMMMd", locale=self._locale))
 
     def country(self, code: str) -> str:
         """What the country of an ISO 3166-1 code is called."""
-        return self._locale.territories.get(code, code)
+        return str(self._locale.territories.get(code, code))
 
     def _plain(self, value: Decimal, least: int) -> str:
         exact = Decimal(plain(value))
@@ -97,7 +97,7 @@ def _pattern(locale: Locale, kind: str, decimals: int) -> NumberPattern:
         "currency": locale.currency_formats["standard"],
         "percent": locale.percent_formats[None],
     }[kind]
-    exact = copy.copy(found)
+    exact: NumberPattern = copy.copy(found)
     exact.frac_prec = (decimals, decimals)
     return exact
 
