@@ -100,3 +100,10 @@ class DrawnCredit(msgspec.Struct, frozen=True):
     amount_minor: int
     grant_ids: tuple[UUID, ...]
     credit_note_id: UUID | None = None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where a final invoice stands: `open`, `paid`, `void` or `uncollectible`, and what is left to pay while it is open."""
+
+    status: str
+    left_minor: int
