@@ -21,6 +21,7 @@ from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, Deri
 from corebilling.kernel.contract import Calendar, Contract, Phase
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.period import Period
+from corebilling.ledger.opening import Charts
 from corebilling.ledger.prover import LedgerProof
 from corebilling.ledger.service import LedgerService
 from corebilling.payment.service import PaymentService
@@ -68,8 +69,8 @@ class Books:
     proof: LedgerProof = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = LedgerService(clock=wall_clock)
-        self.tenants = TenantService(clock=wall_clock, setups=[self.ledger])
+        self.tenants = TenantService(clock=wall_clock, setups=[Charts(clock=wall_clock)])
+        self.ledger = LedgerService(clock=wall_clock, tenants=self.tenants)
         self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
         self.invoices = InvoiceService(
             clock=wall_clock,

@@ -9,6 +9,7 @@ import msgspec
 from corebilling.customer.schemas import CustomerCreate, CustomerOut
 from corebilling.customer.service import CustomerService
 from corebilling.kernel.ids import new_id
+from corebilling.ledger.opening import Charts
 from corebilling.ledger.service import LedgerService
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
@@ -43,9 +44,9 @@ class Parties:
     meters: Meters = field(default_factory=lambda: Meters(clock=wall_clock))
 
     def __post_init__(self) -> None:
-        self.ledger = LedgerService(clock=wall_clock)
-        setups = (DefaultRateCards(clock=wall_clock), self.ledger)
+        setups = (DefaultRateCards(clock=wall_clock), Charts(clock=wall_clock))
         self.tenants = TenantService(clock=wall_clock, setups=setups)
+        self.ledger = LedgerService(clock=wall_clock, tenants=self.tenants)
         self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
         self.pricing = PricingService(
             clock=wall_clock, checks=PriceChecks(), meters=self.meters, customers=self.customers

@@ -1,13 +1,21 @@
+-- name: Enter :many
+-- Holds the tenants' months open until the end of the transaction; answers from when on those are open that have closed any.
+SELECT e.tenant::uuid AS tenant_id, e.first_open::timestamptz AS open_from FROM ledger_enter(@tenant_ids::uuid[]) AS e;
+
 -- name: OpenAccounts :exec
--- Gives tenants that have no account yet the accounts that documents post to.
+-- Opens those of the accounts that their tenants don't have yet, and then the tenant's default chart as well.
+WITH missing AS (
+  SELECT k.tenant_id, k.code, k.name, k.kind
+  FROM unnest(@tenant_ids::uuid[], @codes::text[], @names::text[], @kinds::text[]) AS k(tenant_id, code, name, kind)
+  WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts x WHERE x.tenant_id = k.tenant_id AND x.code = k.code)
+)
 INSERT INTO ledger_accounts (tenant_id, code, name, kind, created_at)
-SELECT t.tenant_id, a.code, a.name, a.kind, @created_at
-FROM (
-  SELECT k.tenant_id FROM unnest(@tenant_ids::uuid[]) AS k(tenant_id)
-  WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts x WHERE x.tenant_id = k.tenant_id)
-) t
-CROSS JOIN unnest(@codes::text[], @names::text[], @kinds::text[]) AS a(code, name, kind)
-ORDER BY t.tenant_id, a.code
+SELECT m.tenant_id, m.code, m.name, m.kind, @created_at::timestamptz FROM missing m
+UNION
+SELECT m.tenant_id, a.code, a.name, a.kind, @created_at::timestamptz
+FROM (SELECT DISTINCT tenant_id FROM missing) m
+CROSS JOIN unnest(@chart_codes::text[], @chart_names::text[], @chart_kinds::text[]) AS a(code, name, kind)
+ORDER BY 1, 2
 ON CONFLICT (tenant_id, code) DO NOTHING;
 
 -- name: PostJournals :exec

@@ -9,6 +9,7 @@ from books import CLOSED_AT, Books, flat
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.journal import EntryDraft, JournalDraft
 from corebilling.ledger import prover
+from corebilling.ledger.domain.chart import DEFAULT_CHART
 from corebilling.ledger.schemas.reports import EntryFilter
 from corebilling.payment.schemas import PaymentCreate
 from corebilling.platform.db import Database
@@ -63,7 +64,7 @@ async def test_a_tenant_that_was_never_set_up_gets_its_accounts_with_its_first_j
         await books.ledger.post(tx, [draft(tenant, 100)])
     async with db.tenant(tenant) as tx:
         accounts = await books.ledger.accounts(tx, tenant)
-    assert [account.id for account in accounts] == ["1000", "1200", "2200", "4000"]
+    assert [account.id for account in accounts] == [account.code for account in DEFAULT_CHART]
 
 
 async def test_a_document_is_posted_once(books: Books, db: Database) -> None:

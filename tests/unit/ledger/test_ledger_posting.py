@@ -5,9 +5,9 @@ import msgspec
 import pytest
 
 from corebilling.kernel.errors import Invalid
-from corebilling.kernel.journal import EntryDraft, JournalDraft, PostedDocument
+from corebilling.kernel.journal import Deferral, EntryDraft, JournalDraft, PostedDocument
 from corebilling.kernel.money import MAX_MINOR
-from corebilling.ledger.domain.posting import digest, prepare
+from corebilling.ledger.domain.posting import prepare
 from corebilling.ledger.domain.proof import compare
 
 AT = datetime(2026, 2, 1, tzinfo=UTC)
@@ -44,8 +44,14 @@ def test_what_cannot_be_a_journal_is_refused_before_it_reaches_the_database(entr
 
 def test_a_digest_depends_on_every_field_and_not_on_how_a_time_is_written() -> None:
     sound = draft(("1200", 100), ("4000", -100))
-    whole = digest(sound, ID, AT)
-    assert whole == digest(sound, ID, AT.astimezone(timezone(timedelta(hours=5))))
+
+    def digest(of: JournalDraft, journal_id: UUID = ID, posted_at: datetime = AT) -> str:
+        return prepare(of, journal_id, posted_at).digest
+
+    whole = digest(sound)
+    assert whole == digest(sound, posted_at=AT.astimezone(timezone(timedelta(hours=5))))
+    put_off = (EntryDraft("1200", 100), EntryDraft("2400", -100))
+    year = Deferral(100, AT, AT + timedelta(days=365))
     changed = [
         msgspec.structs.replace(sound, **change)
         for change in (
@@ -56,10 +62,41 @@ def test_a_digest_depends_on_every_field_and_not_on_how_a_time_is_written() -> N
             {"effective_at": AT + timedelta(microseconds=1)},
             {"description": "Other"},
             {"entries": (EntryDraft("1200", 100, UUID(int=3)), EntryDraft("4000", -100))},
+            {"entries": (EntryDraft("1200", 100), EntryDraft("4000", -100, product="api"))},
             {"entries": tuple(reversed(sound.entries))},
+            {"entries": put_off, "deferrals": (year,)},
+            {"entries": put_off, "deferrals": (msgspec.structs.replace(year, product="api"),)},
+            {"entries": put_off, "deferrals": (msgspec.structs.replace(year, ends_at=AT + timedelta(days=364)),)},
         )
     ]
-    assert len({whole, digest(sound, UUID(int=8), AT), *(digest(one, ID, AT) for one in changed)}) == 2 + len(changed)
+    assert len({whole, digest(sound, UUID(int=8)), *map(digest, changed)}) == 2 + len(changed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"entries": (EntryDraft("1200", 100), EntryDraft("2400", -100))},
+        {"deferrals": (Deferral(100, AT, AT + timedelta(days=1)),)},
+        {
+            "entries": (EntryDraft("1200", 100), EntryDraft("2400", -100)),
+            "deferrals": (Deferral(90, AT, AT + timedelta(days=1)), Deferral(10, AT, AT)),
+        },
+        {"entries": (EntryDraft("1200", 100), EntryDraft("4000", -100, product="No Slug"))},
+        {"entries": (EntryDraft("1200", 100), EntryDraft("2200", -100, product="api"))},
+    ],
+    ids=["deferred without saying when", "said and not deferred", "an empty period", "no product", "no revenue"],
+)
+def test_revenue_is_put_off_as_far_as_somebody_will_earn_it(change: dict) -> None:
+    with pytest.raises(Invalid, match="can't be posted"):
+        prepare(msgspec.structs.replace(draft(("1200", 100), ("4000", -100)), **change), ID, AT)
+
+
+def test_a_posting_into_a_closed_month_takes_effect_when_the_ledger_is_open() -> None:
+    sound, opens = draft(("1200", 100), ("4000", -100)), AT + timedelta(days=3)
+    moved = prepare(sound, ID, AT, open_from=opens)
+    assert moved.effective_at == opens
+    assert moved.digest == prepare(msgspec.structs.replace(sound, effective_at=opens), ID, AT).digest
+    assert prepare(sound, ID, AT, open_from=AT - timedelta(days=3)).effective_at == AT
 
 
 def test_the_proof_names_missing_different_and_orphan() -> None:

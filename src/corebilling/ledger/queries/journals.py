@@ -16,6 +16,13 @@ from psycopg.rows import args_row
 Connection = psycopg.AsyncConnection[Any]
 
 
+class EnterRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of Enter."""
+
+    tenant_id: UUID
+    open_from: datetime
+
+
 class JournalsInOrderRow(msgspec.Struct, frozen=True, gc=False):
     """A row of JournalsInOrder."""
 
@@ -34,15 +41,32 @@ class CurrencyBalancesRow(msgspec.Struct, frozen=True, gc=False):
     balance_minor: Decimal
 
 
+ENTER: Final = """-- ledger/journals.sql: Enter
+SELECT e.tenant::uuid AS tenant_id, e.first_open::timestamptz AS open_from FROM ledger_enter($1::uuid[]) AS e
+"""
+
+
+async def enter(conn: Connection, *, tenant_ids: Sequence[UUID | None]) -> list[EnterRow]:
+    """Holds the tenants' months open until the end of the transaction; answers from when on those are open that have closed any."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(EnterRow))
+    await _cur.execute(ENTER, (list(tenant_ids),))
+    _rows: list[EnterRow] = await _cur.fetchall()
+    return _rows
+
+
 OPEN_ACCOUNTS: Final = """-- ledger/journals.sql: OpenAccounts
+WITH missing AS (
+  SELECT k.tenant_id, k.code, k.name, k.kind
+  FROM unnest($5::uuid[], $6::text[], $7::text[], $8::text[]) AS k(tenant_id, code, name, kind)
+  WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts x WHERE x.tenant_id = k.tenant_id AND x.code = k.code)
+)
 INSERT INTO ledger_accounts (tenant_id, code, name, kind, created_at)
-SELECT t.tenant_id, a.code, a.name, a.kind, $1
-FROM (
-  SELECT k.tenant_id FROM unnest($2::uuid[]) AS k(tenant_id)
-  WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts x WHERE x.tenant_id = k.tenant_id)
-) t
-CROSS JOIN unnest($3::text[], $4::text[], $5::text[]) AS a(code, name, kind)
-ORDER BY t.tenant_id, a.code
+SELECT m.tenant_id, m.code, m.name, m.kind, $1::timestamptz FROM missing m
+UNION
+SELECT m.tenant_id, a.code, a.name, a.kind, $1::timestamptz
+FROM (SELECT DISTINCT tenant_id FROM missing) m
+CROSS JOIN unnest($2::text[], $3::text[], $4::text[]) AS a(code, name, kind)
+ORDER BY 1, 2
 ON CONFLICT (tenant_id, code) DO NOTHING
 """
 
@@ -51,14 +75,29 @@ async def open_accounts(
     conn: Connection,
     *,
     created_at: datetime,
+    chart_codes: Sequence[str | None],
+    chart_names: Sequence[str | None],
+    chart_kinds: Sequence[str | None],
     tenant_ids: Sequence[UUID | None],
     codes: Sequence[str | None],
     names: Sequence[str | None],
     kinds: Sequence[str | None],
 ) -> None:
-    """Gives tenants that have no account yet the accounts that documents post to."""
+    """Opens those of the accounts that their tenants don't have yet, and then the tenant's default chart as well."""
     _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(OPEN_ACCOUNTS, (created_at, list(tenant_ids), list(codes), list(names), list(kinds)))
+    await _cur.execute(
+        OPEN_ACCOUNTS,
+        (
+            created_at,
+            list(chart_codes),
+            list(chart_names),
+            list(chart_kinds),
+            list(tenant_ids),
+            list(codes),
+            list(names),
+            list(kinds),
+        ),
+    )
 
 
 POST_JOURNALS: Final = """-- ledger/journals.sql: PostJournals
