@@ -19,6 +19,13 @@ TOLERANCE_MINOR = 2
 """How far a tax may lie from taxable x rate: rounding for a whole invoice moves units between lines."""
 
 
+MOST_TAXES = 50
+"""On one line."""
+
+MOST_CHARACTERS = 200
+FINEST = -12
+
+
 class TaxSeller(msgspec.Struct, frozen=True):
     """Who sells."""
 
@@ -144,6 +151,8 @@ def fault(lines: Sequence[Line], answer: TaxAnswer) -> str | None:
     if twice := [no for no, count in told.items() if count > 1]:
         return f"has line {twice[0]} more than once"
     for line in answer.lines:
+        if len(line.taxes) > MOST_TAXES:
+            return f"has more than {MOST_TAXES} taxes on line {line.line_no}"
         for tax in line.taxes:
             if complaint := _tax_fault(tax, asked[line.line_no]):
                 return f"says of line {line.line_no} that {complaint}"
@@ -164,7 +173,11 @@ def fault(lines: Sequence[Line], answer: TaxAnswer) -> str | None:
 
 
 def _tax_fault(tax: LineTax, base: int) -> str | None:
-    if not 0 <= tax.rate < 10:
+    texts = (tax.code, tax.name, tax.place, tax.reason or "")
+    if any(len(text) > MOST_CHARACTERS or "\x00" in text for text in texts) or not (tax.code and tax.name):
+        return f"a tax lacks its code or name, or has words that are longer than {MOST_CHARACTERS} characters"
+    digits = tax.rate.as_tuple().exponent
+    if not isinstance(digits, int) or not 0 <= tax.rate < 10 or digits < FINEST:
         return f"the rate of {tax.code} is {tax.rate}, not a fraction such as 0.2"
     if abs(tax.taxable_minor) > abs(base) or tax.taxable_minor * base < 0:
         return f"{tax.code} is on {tax.taxable_minor}, which isn't a part of {base}"
