@@ -20,7 +20,24 @@ EXAMPLES: Mapping[Any, Any] = {
         "correction_mode": "credit_note",
     },
     TenantPatch: {"status": "suspended"},
-    SettingsPatch: {"net_days": 30, "proration": "day", "correction_mode": "next_invoice"},
+    SettingsPatch: {
+        "net_days": 30,
+        "proration": "day",
+        "correction_mode": "next_invoice",
+        "legal": {
+            "legal_name": "Example SAS",
+            "address": {"line1": "1 rue de la Paix", "postal_code": "75002", "city": "Paris", "country": "FR"},
+            "tax_ids": [{"kind": "eu_vat", "value": "FR40303265045"}],
+            "iban": "FR7630006000011234567890189",
+        },
+        "invoicing": {
+            "number_pattern": "{prefix}-{year}-{number:06}",
+            "draft_hours": 24,
+            "reminder_days": [-3, 7],
+            "dunning": {"retry_days": [3, 5, 7], "finally_do": "cancel"},
+            "locale": "fr-FR",
+        },
+    },
     ApiKeyCreate: {
         "name": "gateway",
         "scopes": ["usage:write", "billing:read"],

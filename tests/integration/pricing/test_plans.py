@@ -16,6 +16,7 @@ from parties import Parties
 
 EXACT = b'{ "model": "per_unit", "unit_amount": 0.012345678901 }'
 FEE = {"kind": "recurring", "name": "Base fee", "price": {"model": "flat", "amount": "49.00"}}
+SETUP = {"kind": "one_off", "name": "Set-up", "price": {"model": "flat", "amount": "9.00"}}
 
 
 def plan_body(definition: bytes = EXACT, code: str = "pro", meter: str = "calls") -> bytes:
@@ -274,3 +275,23 @@ async def test_another_tenants_meters_and_plans_are_not_there(parties: Parties, 
         await next_version(parties, other, "pro")
     async with db.tenants([mine, other]) as tx:
         assert set(await parties.pricing.plans(tx, [(mine, plan.id), (other, plan.id)])) == {(mine, plan.id)}
+
+
+async def test_a_price_says_what_it_sells_in_every_currency(parties: Parties, db: Database) -> None:
+    tenant_id = await parties.tenant()
+    sold = FEE | {"product": "support", "tax_category": "services", "currencies": {"USD": FEE["price"]}}
+    plain = SETUP | {"currencies": {"USD": SETUP["price"]}}
+    made = await publish(parties, tenant_id, {"code": "pro", "name": "Pro", "currency": "EUR", "prices": [sold, plain]})
+    said = [(price.product, price.tax_category) for price in made.prices]
+    assert said == [("support", "services"), ("support", "services"), (None, None), (None, None)]
+    async with db.tenants([tenant_id]) as tx:
+        found = await parties.pricing.prices(tx, [(tenant_id, price.id) for price in made.prices])
+    assert [(found[tenant_id, p.id].product, found[tenant_id, p.id].tax_category) for p in made.prices] == said
+
+
+@pytest.mark.parametrize("slug", ["", "Support", "a b", "-a", "a" * 41, "a\n"])
+def test_what_a_price_sells_is_a_slug(slug: str) -> None:
+    for field in ("product", "tax_category"):
+        body = {"code": "pro", "name": "Pro", "currency": "EUR", "prices": [FEE | {field: slug}]}
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(msgspec.json.encode(body), type=PlanCreate)

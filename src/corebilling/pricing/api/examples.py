@@ -49,6 +49,8 @@ _PLAN: dict[str, Any] = {
             "name": "API calls",
             "meter": "api-calls",
             "unit": "call",
+            "product": "api",
+            "tax_category": "digital-services",
             "price": {
                 "model": "graduated",
                 "included_units": "1000",
