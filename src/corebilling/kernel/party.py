@@ -51,10 +51,14 @@ class LegalEntity(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class DunningTerms(msgspec.Struct, frozen=True):
-    """When collection is tried again, in days after it first failed or the invoice fell due, and what is done at the end."""
+    """When collection is tried again, in days after it first failed or the invoice fell due, and what is done at the end.
+
+    With `overdue` also invoices that aren't charged automatically are dunned, from their due dates on.
+    """
 
     retry_days: tuple[int, ...] = (3, 5, 7)
     finally_do: DunningEnd = "cancel"
+    overdue: bool = False
 
 
 class InvoicingTerms(msgspec.Struct, frozen=True):
