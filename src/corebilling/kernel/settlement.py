@@ -79,6 +79,7 @@ class GrantDraft(msgspec.Struct, frozen=True):
     priority: int = 100
     expires_at: datetime | None = None
     description: str | None = None
+    reference: str | None = None
 
 
 class CreditRefund(msgspec.Struct, frozen=True):

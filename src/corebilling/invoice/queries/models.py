@@ -95,6 +95,7 @@ class Invoice(msgspec.Struct, frozen=True, gc=False):
     net_days: int | None
     replaces_invoice_id: UUID | None
     posting_version: int | None
+    tax_reference: str | None
 
 
 class InvoiceLine(msgspec.Struct, frozen=True, gc=False):
@@ -185,3 +186,54 @@ class TaxRate(msgspec.Struct, frozen=True, gc=False):
     valid_until: date | None
     archived_at: datetime | None
     created_at: datetime
+
+
+class Wallet(msgspec.Struct, frozen=True, gc=False):
+    """A row of wallets."""
+
+    tenant_id: UUID
+    wallet_id: UUID
+    customer_id: UUID
+    currency: str
+    balance_minor: int
+    threshold_minor: int
+    top_up_minor: int | None
+    seq: int
+    changed_at: datetime
+
+
+class WalletGrant(msgspec.Struct, frozen=True, gc=False):
+    """A row of wallet_grants."""
+
+    tenant_id: UUID
+    grant_id: UUID
+    customer_id: UUID
+    currency: str
+    amount_minor: int
+    left_minor: int
+    priority: int
+    expires_at: datetime | None
+    source: str
+    source_id: UUID | None
+    description: str | None
+    reference: str | None
+    journal_id: UUID
+    granted_at: datetime
+    expired_at: datetime | None
+    created_at: datetime
+
+
+class WalletMovement(msgspec.Struct, frozen=True, gc=False):
+    """A row of wallet_movements."""
+
+    tenant_id: UUID
+    movement_id: UUID
+    grant_id: UUID
+    customer_id: UUID
+    currency: str
+    kind: str
+    amount_minor: int
+    invoice_id: UUID | None
+    reverses_id: UUID | None
+    journal_id: UUID | None
+    moved_at: datetime
