@@ -104,7 +104,7 @@ class DrawnCredit(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where a final invoice stands: `open`, `paid`, `void` or `uncollectible`, and what is left to pay while it is open."""
+    """Where a final invoice stands: `open`, `paid`, `void` or `uncollectible`, and what may still be paid of it."""
 
     status: str
     left_minor: int
