@@ -49,7 +49,7 @@ def tax(taxable: int, amount: int, **wanted: Any) -> LineTax:
 
 def answer(*lines: AnsweredLine, **wanted: Any) -> TaxAnswer:
     sums = [sum(t.tax_minor for line in lines for t in line.taxes if t.inclusive is within) for within in (False, True)]
-    return replace(TaxAnswer(ID, lines, *sums), **wanted)
+    return replace(TaxAnswer(ID, lines, sums[0], sums[1]), **wanted)
 
 
 GOOD = answer(AnsweredLine(1, (tax(7714, 309),)), AnsweredLine(2, (tax(4286, 171),)))
