@@ -80,6 +80,7 @@ class Books:
             subscriptions=Parties(self.db).subscriptions,
             clocks=self.tenants,
             ledger=self.ledger,
+            prices=Parties(self.db).pricing,
         )
         self.payments = PaymentService(
             clock=wall_clock, clocks=self.tenants, invoices=self.invoices, ledger=self.ledger

@@ -4,6 +4,12 @@ SELECT i.* FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = @tenant_id AND i.invoice_id < @before_id::uuid
   AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
+  AND (sqlc.narg('currency')::text IS NULL OR i.currency = sqlc.narg('currency'))
+  AND (sqlc.narg('purpose')::text IS NULL
+    OR coalesce(i.purpose, CASE WHEN i.subscription_id IS NULL THEN 'one_off' ELSE 'period' END) = sqlc.narg('purpose'))
+  AND (sqlc.narg('issued_from')::timestamptz IS NULL OR i.issued_at >= sqlc.narg('issued_from'))
+  AND (sqlc.narg('issued_to')::timestamptz IS NULL OR i.issued_at < sqlc.narg('issued_to'))
+  AND (sqlc.narg('due_before')::timestamptz IS NULL OR i.due_at < sqlc.narg('due_before'))
 ORDER BY i.invoice_id DESC
 LIMIT @page::int;
 
@@ -13,6 +19,12 @@ SELECT i.* FROM invoices i
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
 WHERE i.tenant_id = @tenant_id AND i.customer_id = @customer_id AND i.invoice_id < @before_id::uuid
   AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
+  AND (sqlc.narg('currency')::text IS NULL OR i.currency = sqlc.narg('currency'))
+  AND (sqlc.narg('purpose')::text IS NULL
+    OR coalesce(i.purpose, CASE WHEN i.subscription_id IS NULL THEN 'one_off' ELSE 'period' END) = sqlc.narg('purpose'))
+  AND (sqlc.narg('issued_from')::timestamptz IS NULL OR i.issued_at >= sqlc.narg('issued_from'))
+  AND (sqlc.narg('issued_to')::timestamptz IS NULL OR i.issued_at < sqlc.narg('issued_to'))
+  AND (sqlc.narg('due_before')::timestamptz IS NULL OR i.due_at < sqlc.narg('due_before'))
 ORDER BY i.invoice_id DESC
 LIMIT @page::int;
 
@@ -27,9 +39,14 @@ SELECT i.* FROM (
 ) AS k
 JOIN invoices i ON i.tenant_id = @tenant_id AND i.invoice_id = k.invoice_id
 JOIN invoice_state s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id
-WHERE true
-  AND (sqlc.narg('customer_id')::uuid IS NULL OR i.customer_id = sqlc.narg('customer_id'))
+WHERE (sqlc.narg('customer_id')::uuid IS NULL OR i.customer_id = sqlc.narg('customer_id'))
   AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
+  AND (sqlc.narg('currency')::text IS NULL OR i.currency = sqlc.narg('currency'))
+  AND (sqlc.narg('purpose')::text IS NULL
+    OR coalesce(i.purpose, CASE WHEN i.subscription_id IS NULL THEN 'one_off' ELSE 'period' END) = sqlc.narg('purpose'))
+  AND (sqlc.narg('issued_from')::timestamptz IS NULL OR i.issued_at >= sqlc.narg('issued_from'))
+  AND (sqlc.narg('issued_to')::timestamptz IS NULL OR i.issued_at < sqlc.narg('issued_to'))
+  AND (sqlc.narg('due_before')::timestamptz IS NULL OR i.due_at < sqlc.narg('due_before'))
 ORDER BY i.invoice_id DESC
 LIMIT @page::int;
 
@@ -43,6 +60,12 @@ WHERE i.tenant_id = @tenant_id AND i.number = @number::text AND i.invoice_id < @
     SELECT 1 FROM invoice_ratings r
     WHERE r.tenant_id = i.tenant_id AND r.subscription_id = sqlc.narg('subscription_id') AND r.invoice_id = i.invoice_id))
   AND (sqlc.narg('status')::text IS NULL OR s.status = sqlc.narg('status'))
+  AND (sqlc.narg('currency')::text IS NULL OR i.currency = sqlc.narg('currency'))
+  AND (sqlc.narg('purpose')::text IS NULL
+    OR coalesce(i.purpose, CASE WHEN i.subscription_id IS NULL THEN 'one_off' ELSE 'period' END) = sqlc.narg('purpose'))
+  AND (sqlc.narg('issued_from')::timestamptz IS NULL OR i.issued_at >= sqlc.narg('issued_from'))
+  AND (sqlc.narg('issued_to')::timestamptz IS NULL OR i.issued_at < sqlc.narg('issued_to'))
+  AND (sqlc.narg('due_before')::timestamptz IS NULL OR i.due_at < sqlc.narg('due_before'))
 LIMIT @page::int;
 
 -- name: GetInvoice :one
@@ -58,10 +81,10 @@ SELECT * FROM invoice_state WHERE tenant_id = @tenant_id AND invoice_id = ANY(@i
 SELECT * FROM invoice_lines WHERE tenant_id = @tenant_id AND invoice_id = @invoice_id ORDER BY line_no;
 
 -- name: DocumentsInOrder :many
--- One page of all final invoices with an amount, across tenants: the ledger's proof compares them with journals.
+-- One page of all final invoices with an amount or a journal, across tenants: the ledger's proof compares both.
 SELECT tenant_id, invoice_id, currency, total_minor, journal_id FROM invoices
 WHERE (tenant_id, invoice_id) > (@after_tenant_id::uuid, @after_invoice_id::uuid)
-  AND number IS NOT NULL AND total_minor <> 0
+  AND number IS NOT NULL AND (total_minor <> 0 OR journal_id IS NOT NULL)
 ORDER BY tenant_id, invoice_id
 LIMIT @page::int;
 

@@ -1,7 +1,7 @@
 -- name: LockStates :many
 -- Locks invoices' states, always in the order of their keys, and answers what a decision about them needs.
-SELECT s.tenant_id, s.invoice_id, s.status, s.total_minor, s.paid_minor, s.credited_minor, s.seq, i.number, i.currency,
-  i.customer_id, i.subscription_id, i.group_id, i.purpose
+SELECT s.tenant_id, s.invoice_id, s.status, s.total_minor, s.paid_minor, s.credited_minor, s.prepaid_minor, s.noted_minor,
+  s.seq, i.number, i.currency, i.customer_id, i.subscription_id, i.group_id, i.subscriptions, i.purpose, i.issued_at, i.due_at
 FROM unnest(@tenant_ids::uuid[], @invoice_ids::uuid[]) AS k(tenant_id, invoice_id)
 JOIN invoice_state s ON s.tenant_id = k.tenant_id AND s.invoice_id = k.invoice_id
 JOIN invoices i ON i.tenant_id = s.tenant_id AND i.invoice_id = s.invoice_id
@@ -50,15 +50,3 @@ SELECT c.tenant_id, c.invoice_id FROM unnest(@tenant_ids::uuid[], @subscription_
   AS k(tenant_id, subscription_id)
 JOIN invoice_claims c ON c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id
 WHERE c.purpose LIKE 'opening:%';
-
--- name: Finalise :exec
--- Makes a draft final. Its state has to say so first: the database compares the two.
-UPDATE invoices
-SET series = @series, number = @number, issued_at = @issued_at, due_at = @due_at, journal_id = @journal_id,
-  seller = @seller, customer = @customer
-WHERE tenant_id = @tenant_id AND invoice_id = @invoice_id;
-
--- name: DeleteDraft :one
--- Deletes a draft; its lines and state go with it.
-DELETE FROM invoices WHERE tenant_id = @tenant_id AND invoice_id = @invoice_id AND number IS NULL
-RETURNING invoice_id;

@@ -29,14 +29,16 @@ def issued(
         period_start=source.period_start if source else None,
         period_end=source.period_end if source else None,
         currency=document.currency,
-        subtotal_minor=document.total_minor,
-        tax_minor=0,
+        subtotal_minor=document.subtotal_minor,
+        tax_minor=document.tax_minor,
         total_minor=document.total_minor,
         issued_at=issue.issued_at,
         due_at=issue.due_at,
         journal_id=journals.get(document.invoice_id),
         purpose=source.purpose if source else "one_off",
         subscription_ids=_subscriptions(source),
+        included_tax_minor=document.included_tax_minor,
+        replaces_invoice_id=document.replaces_invoice_id,
     )
     events = [
         NewEvent(document.tenant_id, document.invoice_id, seq, generated, issue.issued_at, cause),

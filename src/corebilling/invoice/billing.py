@@ -11,23 +11,26 @@ from corebilling.events.rating import RatingCompleted
 from corebilling.invoice import grouping
 from corebilling.invoice.crediting import Correction, Crediting
 from corebilling.invoice.domain.document import CREDITED, Document, of_ratings
-from corebilling.invoice.domain.issue import issue
+from corebilling.invoice.domain.issue import waits
+from corebilling.invoice.finalising import Finalising
 from corebilling.invoice.grouping import Bill
-from corebilling.invoice.issuing import Final, issue_new
-from corebilling.invoice.ports import Charges, Customers, Ledger, Subscriptions, Tenants
+from corebilling.invoice.issuing import Final, Issuing
+from corebilling.invoice.ports import Charges, Customers, Prices, Subscriptions, Tenants
 from corebilling.invoice.queries import issue as queries
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.errors import NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.party import CustomerProfile, TenantProfile
+from corebilling.kernel.plan import PlanPrice
 from corebilling.platform.db import Tx
 
 Rated = Envelope[RatingCompleted]
 Found = Mapping[tuple[UUID, UUID], tuple[BilledCharge, ...]]
+Priced = Mapping[tuple[UUID, UUID], PlanPrice]
 
 
 class RatingBilling:
-    """Turns final ratings into final invoices; what has its invoice is left alone."""
+    """Turns final ratings into invoices, final or drafts as the tenant wants them; what has its invoice is left alone."""
 
     def __init__(
         self,
@@ -36,14 +39,19 @@ class RatingBilling:
         tenants: Tenants,
         customers: Customers,
         subscriptions: Subscriptions,
-        ledger: Ledger,
+        prices: Prices,
+        crediting: Crediting,
+        issuing: Issuing,
+        finalising: Finalising,
     ) -> None:
         self._charges = charges
         self._tenants = tenants
         self._customers = customers
         self._subscriptions = subscriptions
-        self._ledger = ledger
-        self._crediting = Crediting(ledger=ledger)
+        self._prices = prices
+        self._crediting = crediting
+        self._issuing = issuing
+        self._finalising = finalising
 
     async def bill(self, tx: Tx, events: Sequence[Rated], written_at: datetime) -> None:
         """Invoice these ratings, those of a group when the last of it is there. Raises `NotFound` for an unknown customer."""
@@ -59,18 +67,25 @@ class RatingBilling:
         customers = await self._customers.profiles(tx, sorted(buyers))
         groups = [bill for bill in ours if len(bill.ratings) > 1]
         names = await grouping.names(tx, self._subscriptions, groups) if groups else {}
-        finals = [_final(bill, charges, tenants, customers, names) for bill in ours]
-        await issue_new(tx, self._ledger, [final for final in finals if _has_invoice(final.document)], written_at)
+        prices = await self._prices_of(tx, charges)
+        finals = [_final(bill, charges, tenants, customers, names, prices) for bill in ours]
+        invoices = [final for final in finals if _has_invoice(final.document)]
+        await self._issuing.issue(tx, [final for final in invoices if not _waits(final)], written_at)
+        await self._finalising.keep(tx, [final for final in invoices if _waits(final)], written_at)
         if groups:
             await grouping.note_invoices(tx, groups)
         corrections = [
-            Correction(final.document, rating, given_back, tenants[bill.tenant_id].time_zone, bill.cause)
+            Correction(final.document, rating, given_back, tenants[bill.tenant_id], bill.cause)
             for bill, final in zip(ours, finals, strict=True)
             for rating in bill.ratings
             if (given_back := _credits(charges.get((bill.tenant_id, rating.rating_id), ())))
         ]
         if corrections:
             await self._crediting.credit(tx, corrections, written_at)
+
+    async def _prices_of(self, tx: Tx, charges: Found) -> Priced:
+        keys = {(t, one.price_id) for (t, _), found in charges.items() for one in found if one.price_id is not None}
+        return await self._prices.prices(tx, keys) if keys else {}
 
 
 def _order(bill: Bill) -> tuple[UUID, datetime, UUID]:
@@ -106,6 +121,7 @@ def _final(
     tenants: Mapping[UUID, TenantProfile],
     customers: Mapping[tuple[UUID, UUID], CustomerProfile],
     names: Mapping[tuple[UUID, UUID], str],
+    prices: Priced,
 ) -> Final:
     first, tenant = bill.ratings[0], tenants.get(bill.tenant_id)
     customer = customers.get((bill.tenant_id, first.customer_id))
@@ -121,15 +137,19 @@ def _final(
         tenant,
         customer,
         {r.subscription_id: names[bill.tenant_id, r.subscription_id] for r in bill.ratings if len(bill.ratings) > 1},
+        prices,
     )
-    issued_at = max(rating.closed_at for rating in bill.ratings)
-    terms = issue(tenant.invoice_prefix, tenant.time_zone, tenant.net_days, issued_at, document.total_minor)
-    return Final(document, terms, bill.cause)
+    return Final(document, tenant, customer, max(rating.closed_at for rating in bill.ratings), bill.cause)
 
 
 def _has_invoice(document: Document) -> bool:
     """All but what came after the last invoice and only gives back: that is a credit note and nothing else."""
     return bool(document.lines) or document.source is None or document.source.purpose != "late"
+
+
+def _waits(final: Final) -> bool:
+    source = final.document.source
+    return source is not None and waits(final.tenant, source.purpose)
 
 
 def _credits(charges: Sequence[BilledCharge]) -> tuple[BilledCharge, ...]:

@@ -10,16 +10,18 @@ import msgspec
 from corebilling.events.envelope import Envelope, NewEvent
 from corebilling.events.invoice import CreditApplied, CreditIssued
 from corebilling.events.rating import RatingCompleted
-from corebilling.invoice import settling
+from corebilling.invoice import standing
 from corebilling.invoice.domain.credit import CreditNote, applied, credit_note
 from corebilling.invoice.domain.document import Document
-from corebilling.invoice.domain.issue import Series, credit_journal, credit_series
+from corebilling.invoice.domain.numbering import Series, of_credit_note
+from corebilling.invoice.domain.posting import credit_journal
 from corebilling.invoice.issuing import numbered
 from corebilling.invoice.ports import Ledger
 from corebilling.invoice.queries import credits as queries
-from corebilling.invoice.settling import States
+from corebilling.invoice.standing import States
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.ids import new_id
+from corebilling.kernel.party import TenantProfile
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 
@@ -32,7 +34,7 @@ class Correction(msgspec.Struct, frozen=True):
     document: Document
     rating: RatingCompleted
     charges: tuple[BilledCharge, ...]
-    time_zone: str
+    tenant: TenantProfile
     cause: Envelope[RatingCompleted]
 
 
@@ -50,7 +52,7 @@ class Crediting:
         notes = await _drafted(tx, corrections)
         keys = {(note.tenant_id, note.invoice_id) for note, _ in notes if note.invoice_id is not None}
         keys |= {(note.tenant_id, correction.document.invoice_id) for note, correction in notes}
-        before = await settling.locked(tx, sorted(keys))
+        before = await standing.locked(tx, sorted(keys))
         notes, after = _settled(notes, before)
         journals = await self._ledger.post(
             tx,
@@ -60,7 +62,7 @@ class Crediting:
             ],
             causes=[correction.cause for _, correction in notes],
         )
-        series: list[Series] = [(n.tenant_id, credit_series(c.time_zone, n.issued_at)) for n, c in notes]
+        series: list[Series] = [(n.tenant_id, of_credit_note(c.tenant, n.issued_at)) for n, c in notes]
         numbers = await numbered(tx, series)
         await _write(tx, [note for note, _ in notes], series, numbers, journals, written_at)
         events = [
@@ -73,9 +75,8 @@ class Crediting:
             for n, c in notes
             for application in n.applications
         }
-        await settling.save(tx, {key: after[key] for key in when}, {key: at for key, (at, _) in when.items()})
-        for key, (at, cause) in when.items():
-            events += settling.announced(after[key], at, cause)
+        times, causes = {key: at for key, (at, _) in when.items()}, {key: cause for key, (_, cause) in when.items()}
+        events += await standing.save(tx, self._ledger, before, after, times, causes)
         await emit(tx, events)
 
 
@@ -106,11 +107,11 @@ def _settled(notes: Sequence[Issued], states: States) -> tuple[list[Issued], Sta
     for drafted, correction in notes:
         issued_with = correction.document.invoice_id
         places = [(drafted.tenant_id, one) for one in (drafted.invoice_id, issued_with) if one]
-        left = {key[1]: settling.left_of(after[key]) for key in places if key in after}
+        left = {key[1]: standing.left_of(after[key]) for key in places if key in after}
         note = applied(drafted, issued_with, left)
         for application in note.applications:
             key = (note.tenant_id, application.invoice_id)
-            after[key] = settling.credited(after[key], application.amount_minor)
+            after[key] = standing.changed(after[key], credited=application.amount_minor)
         done.append((note, correction))
     return done, after
 
@@ -160,7 +161,7 @@ async def _write(
         created_at=written_at,
         tenant_ids=[note.tenant_id for note in notes],
         credit_note_ids=[note.credit_note_id for note in notes],
-        series=[name for _, name in series],
+        series=[run.series for _, run in series],
         numbers=numbers,
         customer_ids=[note.customer_id for note in notes],
         subscription_ids=[note.subscription_id for note in notes],

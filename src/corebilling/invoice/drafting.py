@@ -1,121 +1,167 @@
-"""One-off invoices: a draft is written, then finalised or deleted."""
+"""One-off invoices: a draft is written, changed, finalised or deleted; or issued at once."""
 
-from decimal import Decimal
+from typing import TypeVar
 from uuid import UUID
 
-import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
-from corebilling.events.envelope import NewEvent
-from corebilling.invoice import announcing
-from corebilling.invoice.domain.document import Document, Line, buyer_of, one_off, one_off_line, seller_of
-from corebilling.invoice.domain.issue import issue
-from corebilling.invoice.domain.states import demand
-from corebilling.invoice.issuing import Final, post, take_numbers, write_draft
-from corebilling.invoice.metrics import GENERATED
-from corebilling.invoice.ports import Clocks, Customers, Ledger, Tenants
+from corebilling.invoice import agenda, stored
+from corebilling.invoice.domain.document import Document, one_off
+from corebilling.invoice.domain.states import demand_draft
+from corebilling.invoice.finalising import Finalising
+from corebilling.invoice.issuing import Final, Issuing
+from corebilling.invoice.one_off_lines import lines_of
+from corebilling.invoice.ports import Clocks, Customers, Tenants
+from corebilling.invoice.queries import agenda as agenda_queries
+from corebilling.invoice.queries import drafts as queries
 from corebilling.invoice.queries import invoices as reads
-from corebilling.invoice.queries import lifecycle as queries
-from corebilling.invoice.reading import buyer, seller
-from corebilling.invoice.schemas import InvoiceCreate, LineCreate
-from corebilling.invoice.settling import locked
+from corebilling.invoice.queries.models import Invoice
+from corebilling.invoice.schemas import InvoiceChange, InvoiceCreate
+from corebilling.invoice.standing import locked
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.errors import Conflict, Invalid, NotFound, invalid_field
+from corebilling.kernel.errors import Conflict, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.money import exponent
-from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 
-LARGEST = Decimal(10) ** 15
-FINEST = -12
+T = TypeVar("T")
 
 
 class Drafting:
-    """Writes, finalises and deletes drafts."""
+    """Writes, changes, finalises and deletes drafts."""
 
-    def __init__(self, *, clock: Clock, tenants: Tenants, customers: Customers, clocks: Clocks, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        tenants: Tenants,
+        customers: Customers,
+        clocks: Clocks,
+        issuing: Issuing,
+        finalising: Finalising,
+    ) -> None:
         self._clock = clock
         self._tenants = tenants
         self._customers = customers
         self._clocks = clocks
-        self._ledger = ledger
+        self._issuing = issuing
+        self._finalising = finalising
 
     async def create(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> UUID:
-        """Write a draft. Raises `NotFound` for the customer, `Invalid` for lines that can't be invoiced."""
+        """Write a draft, or issue it at once if that is wanted; where an outside engine taxes, as soon as it has.
+
+        Raises `NotFound` for the customer, `Invalid` for lines that can't be invoiced.
+        """
+        final = await self.proposed(tx, tenant_id, wanted)
+        if wanted.finalize and final.tenant.invoicing.tax_engine == "external":
+            await self._finalising.keep_until(tx, [(final, final.issued_at)], self._clock())
+        elif wanted.finalize:
+            await self._issuing.issue(tx, [final], self._clock())
+        else:
+            await self._finalising.draft(tx, [final], self._clock())
+        return final.document.invoice_id
+
+    async def proposed(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> Final:
+        """What was asked for, without taxes. Raises as `create`."""
         customer = await self._customers.by_ref(tx, tenant_id, wanted.customer_id)
         tenant = (await self._tenants.profiles(tx, [tenant_id]))[tenant_id]
+        now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
         currency = wanted.currency or customer.currency
         exponent(currency)
-        lines = [_line(no, line, currency) for no, line in enumerate(wanted.lines)]
-        document = one_off(new_id(), currency, lines, tenant, customer)
-        await write_draft(tx, document, self._clock())
-        return document.invoice_id
+        document = replace(
+            one_off(new_id(), currency, lines_of(wanted.lines, currency), tenant, customer),
+            memo=wanted.memo,
+            net_days=wanted.net_days,
+        )
+        if wanted.purchase_order is not None:
+            document = replace(document, purchase_order=wanted.purchase_order)
+        return Final(document, tenant, customer, now)
+
+    async def taxed(self, tx: Tx, final: Final) -> Document:
+        """What would be issued, with taxes by the tenant's own rates."""
+        [taxed] = await self._issuing.taxed(tx, [final])
+        return taxed.document
+
+    async def change(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, change: InvoiceChange) -> None:
+        """Change what is said on a draft, or the lines of one that a caller wrote.
+
+        Raises `NotFound`, `Conflict` unless it is a draft, `Invalid` for lines of a period's invoice.
+        """
+        row, document = await self._draft(tx, tenant_id, invoice_id)
+        changed = replace(
+            document,
+            memo=_chosen(change.memo, document.memo),
+            purchase_order=_chosen(change.purchase_order, document.purchase_order),
+            net_days=_chosen(change.net_days, document.net_days),
+        )
+        if change.lines is UNSET:
+            await queries.change_terms(
+                tx.conn,
+                tenant_id=tenant_id,
+                invoice_id=invoice_id,
+                memo=changed.memo,
+                purchase_order=changed.purchase_order,
+                net_days=changed.net_days,
+            )
+            return
+        if document.source is not None:
+            raise invalid_field(
+                "/lines", "these lines are what was used and agreed; credit or void the invoice once it is final"
+            )
+        await self._rewrite(tx, row, changed, change)
+
+    async def _rewrite(self, tx: Tx, row: Invoice, document: Document, change: InvoiceChange) -> None:
+        """Lines are never changed: the draft is written anew under its id, and what was planned for it still holds."""
+        assert change.lines is not UNSET
+        key = (row.tenant_id, row.invoice_id)
+        customer = (await self._customers.profiles(tx, [(row.tenant_id, row.customer_id)]))[
+            row.tenant_id, row.customer_id
+        ]
+        tenant = (await self._tenants.profiles(tx, [row.tenant_id]))[row.tenant_id]
+        now = (await self._clocks.now(tx, [row.tenant_id]))[row.tenant_id]
+        fresh = one_off(row.invoice_id, row.currency, lines_of(change.lines, row.currency), tenant, customer)
+        terms = {
+            name: getattr(document, name) for name in ("memo", "purchase_order", "net_days", "replaces_invoice_id")
+        }
+        await queries.delete_drafts(tx.conn, tenant_ids=[key[0]], invoice_ids=[key[1]])
+        await self._finalising.draft(tx, [Final(replace(fresh, **terms), tenant, customer, now)], row.created_at)
 
     async def finalise(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> None:
-        """Issue a draft in the tenant's time: journal, number, state. Raises `NotFound`, or `Conflict` unless it is a draft."""
-        state = (await locked(tx, [(tenant_id, invoice_id)])).get((tenant_id, invoice_id))
-        if state is None:
-            raise unknown(invoice_id)
-        demand(invoice_id, state.status, "open")
-        document = await self._refreshed(tx, tenant_id, invoice_id)
+        """Issue a draft in the tenant's time; where an outside engine taxes, as soon as it has.
+
+        Raises `NotFound`, or `Conflict` unless it is a draft.
+        """
+        await self._draft(tx, tenant_id, invoice_id)
         tenant = (await self._tenants.profiles(tx, [tenant_id]))[tenant_id]
-        now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
-        terms = issue(tenant.invoice_prefix, tenant.time_zone, tenant.net_days, now, document.total_minor)
-        final = Final(document, terms, None)
-        journals = await post(tx, self._ledger, [final])
-        [number] = await take_numbers(tx, [final])
-        await queries.settle(
-            tx.conn,
-            tenant_ids=[tenant_id],
-            invoice_ids=[invoice_id],
-            statuses=[terms.status],
-            paids_minor=[0],
-            credits_minor=[0],
-            seqs=[state.seq + 1],
-            changed_ats=[now],
-        )
-        await queries.finalise(
-            tx.conn,
-            tenant_id=tenant_id,
-            invoice_id=invoice_id,
-            series=terms.series,
-            number=number,
-            issued_at=now,
-            due_at=terms.due_at,
-            journal_id=journals.get(invoice_id),
-            seller=msgspec.json.encode(document.seller).decode(),
-            customer=msgspec.json.encode(document.buyer).decode(),
-        )
-        events: list[NewEvent] = announcing.issued(document, terms, number, journals, state.seq + 1, None)
-        await emit(tx, events)
-        tx.once_committed(GENERATED.inc)
+        if tenant.invoicing.tax_engine == "external":
+            now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
+            await agenda.finalise_at(tx, [(tenant_id, invoice_id, now)], self._clock())
+        else:
+            await self._finalising.finalise(tx, [(tenant_id, invoice_id)])
 
     async def delete(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> None:
-        """Delete a draft. Raises `NotFound`, or `Conflict` for a final invoice."""
-        if await queries.delete_draft(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id):
-            return
-        if await reads.get_invoice(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id):
-            raise Conflict(f"invoice {invoice_id} is final and can't be deleted; void it instead", code="invoice_state")
-        raise unknown(invoice_id)
-
-    async def _refreshed(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> Document:
-        """The draft with the parties as they stand now. Its lines are not needed: they were checked to make up its total."""
-        draft = await reads.get_invoice(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
-        if draft is None:
+        """Delete a draft that a caller wrote. Raises `NotFound`, or `Conflict` for any other invoice."""
+        found = await reads.get_invoice(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
+        if found is None:
             raise unknown(invoice_id)
-        key = (tenant_id, draft.customer_id)
-        customer = (await self._customers.profiles(tx, [key])).get(key)
-        tenant = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
-        return Document(
-            tenant_id=tenant_id,
-            invoice_id=invoice_id,
-            customer_id=draft.customer_id,
-            currency=draft.currency,
-            lines=(),
-            total_minor=draft.total_minor,
-            seller=seller_of(tenant) if tenant else seller(draft),
-            buyer=buyer_of(customer) if customer else buyer(draft),
-            source=None,
-        )
+        if found.number is None and found.period_start is not None:
+            raise Conflict(
+                f"invoice {invoice_id} bills a period that would be lost with it; finalise it and void it",
+                code="invoice_state",
+            )
+        if not await queries.delete_drafts(tx.conn, tenant_ids=[tenant_id], invoice_ids=[invoice_id]):
+            raise Conflict(f"invoice {invoice_id} is final and can't be deleted; void it instead", code="invoice_state")
+        await agenda_queries.done(tx.conn, tenant_ids=[tenant_id], invoice_ids=[invoice_id], kinds=["finalize"])
+
+    async def _draft(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> stored.Stored:
+        """A draft whose state is locked. Raises `NotFound`, or `Conflict` unless it is one."""
+        key = (tenant_id, invoice_id)
+        state = (await locked(tx, [key])).get(key)
+        if state is None:
+            raise unknown(invoice_id)
+        demand_draft(invoice_id, state.status)
+        return (await stored.documents(tx, [key]))[key]
 
 
 def unknown(invoice_id: UUID) -> NotFound:
@@ -123,18 +169,5 @@ def unknown(invoice_id: UUID) -> NotFound:
     return NotFound(f"there is no invoice {invoice_id}; list invoices to find its id", code="invoice_not_found")
 
 
-def _line(index: int, line: LineCreate, currency: str) -> Line:
-    for name, value in (("quantity", line.quantity), ("unit_amount", line.unit_amount)):
-        exponent_ = value.as_tuple().exponent
-        if not isinstance(exponent_, int) or abs(value) >= LARGEST or exponent_ < FINEST:
-            raise invalid_field(
-                f"/lines/{index}/{name}", f"send a number below {LARGEST:f} with at most {-FINEST} decimals"
-            )
-    if line.quantity < 0:
-        raise invalid_field(
-            f"/lines/{index}/quantity", "a quantity can't be negative; for a discount make unit_amount negative"
-        )
-    try:
-        return one_off_line(line.description, line.quantity, line.unit, line.unit_amount, currency)
-    except Invalid as error:
-        raise invalid_field(f"/lines/{index}", error.message, code=error.code) from None
+def _chosen(wanted: T | UnsetType | None, present: T | None) -> T | None:
+    return present if isinstance(wanted, UnsetType) else wanted

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from corebilling.events.envelope import Envelope
-from corebilling.invoice.domain.tax_quote import Quote, TaxRequest
 from corebilling.invoice.domain.issue import IssuedInvoice
+from corebilling.invoice.domain.tax_quote import Quote, TaxRequest
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.journal import JournalDraft
 from corebilling.kernel.party import Attribution, CustomerProfile, TenantProfile
@@ -94,4 +94,8 @@ class Wallets(Protocol):
 
     async def apply(self, tx: Tx, issued: Sequence[IssuedInvoice]) -> None:
         """Pay what the customers' wallets hold of these open invoices, in the order given."""
+        ...
+
+    async def restore(self, tx: Tx, keys: Sequence[tuple[UUID, UUID]], at: Mapping[UUID, datetime]) -> None:
+        """Give back what wallets paid of these invoices, by (tenant, invoice), which are about to be voided."""
         ...

@@ -2,47 +2,48 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from corebilling.events.envelope import Envelope
+from corebilling.events.payment import DunningEnded
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionStatusChanged
-from corebilling.invoice import credit_notes, reading, settling
+from corebilling.invoice import credit_notes, finding, reading, settling, stored, writing_off
 from corebilling.invoice.billing import RatingBilling
-from corebilling.invoice.domain.states import Status
+from corebilling.invoice.crediting import Crediting
 from corebilling.invoice.drafting import Drafting, unknown
+from corebilling.invoice.finalising import Finalising
+from corebilling.invoice.finding import InvoiceFilter
+from corebilling.invoice.issuing import Issuing
 from corebilling.invoice.pdf.render import Printable, render
-from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Subscriptions, Tenants
+from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Prices, Subscriptions, Tenants, Wallets
+from corebilling.invoice.queries import agenda, groups
 from corebilling.invoice.queries import credits as applications
-from corebilling.invoice.queries import groups
 from corebilling.invoice.queries import invoices as reads
 from corebilling.invoice.queries.models import Invoice, InvoiceState
 from corebilling.invoice.schemas import (
     CreditNoteDetailOut,
     CreditNoteOut,
     Explanation,
+    InvoiceChange,
     InvoiceCreate,
     InvoiceDetailOut,
     InvoiceOut,
 )
-from corebilling.invoice.voiding import Voiding
+from corebilling.invoice.settling import Settling
+from corebilling.invoice.taxing import Taxing
+from corebilling.invoice.voiding import Reissuing, Voiding
+from corebilling.invoice.writing_off import WritingOff
 from corebilling.kernel.clock import Clock
+from corebilling.kernel.errors import NotFound
 from corebilling.kernel.journal import DocumentType, PostedDocument
-from corebilling.kernel.settlement import SettledInvoice, Settlement
+from corebilling.kernel.settlement import OpenInvoice, Reversal, SettledInvoice, Settlement
 from corebilling.platform.db import Tx
 
 _NEWEST = UUID(int=2**128 - 1)
-
-
-class InvoiceFilter(msgspec.Struct, frozen=True):
-    """Which invoices; all that is given must hold."""
-
-    customer_id: UUID | None = None
-    subscription_id: UUID | None = None
-    status: Status | None = None
-    number: str | None = None
 
 
 class InvoiceService:
@@ -58,26 +59,65 @@ class InvoiceService:
         subscriptions: Subscriptions,
         clocks: Clocks,
         ledger: Ledger,
+        prices: Prices,
+        wallets: Wallets | None = None,
     ) -> None:
         self._clock = clock
+        self._clocks = clocks
+        self._customers = customers
+        issuing = Issuing(ledger=ledger, taxing=Taxing(), wallets=wallets)
+        self.finalising = Finalising(clock=clock, tenants=tenants, customers=customers, clocks=clocks, issuing=issuing)
         self._ratings = RatingBilling(
-            charges=charges, tenants=tenants, customers=customers, subscriptions=subscriptions, ledger=ledger
+            charges=charges,
+            tenants=tenants,
+            customers=customers,
+            subscriptions=subscriptions,
+            prices=prices,
+            crediting=Crediting(ledger=ledger),
+            issuing=issuing,
+            finalising=self.finalising,
         )
-        self._voiding = Voiding(clocks=clocks, ledger=ledger)
-        self._drafting = Drafting(clock=clock, tenants=tenants, customers=customers, clocks=clocks, ledger=ledger)
+        self._voiding = Voiding(clocks=clocks, ledger=ledger, wallets=wallets)
+        self._reissuing = Reissuing(
+            clock=clock,
+            clocks=clocks,
+            tenants=tenants,
+            customers=customers,
+            voiding=self._voiding,
+            issuing=issuing,
+            finalising=self.finalising,
+        )
+        self._settling = Settling(ledger=ledger)
+        self._writing_off = WritingOff(clocks=clocks, ledger=ledger)
+        self._drafting = Drafting(
+            clock=clock,
+            tenants=tenants,
+            customers=customers,
+            clocks=clocks,
+            issuing=issuing,
+            finalising=self.finalising,
+        )
 
     async def bill(self, tx: Tx, events: Sequence[Envelope[RatingCompleted]]) -> None:
         """Issue the invoices and credit notes of final ratings; one that has its invoice is left alone."""
         await self._ratings.bill(tx, events, self._clock())
 
     async def create_draft(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> InvoiceDetailOut:
-        """A one-off draft. Raises `NotFound` for the customer, `Invalid` for lines that can't be invoiced."""
+        """A one-off draft, issued at once if that is wanted.
+
+        Raises `NotFound` for the customer, `Invalid` for lines that can't be invoiced.
+        """
         invoice_id = await self._drafting.create(tx, tenant_id, wanted)
         return await self.get(tx, tenant_id, invoice_id)
 
     async def finalise(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> InvoiceDetailOut:
-        """Issue a draft. Raises `NotFound`, or `Conflict` unless it is a draft."""
+        """Issue a draft; where an outside engine taxes, as soon as it has. Raises `NotFound`, or `Conflict` unless it is a draft."""
         await self._drafting.finalise(tx, tenant_id, invoice_id)
+        return await self.get(tx, tenant_id, invoice_id)
+
+    async def change_draft(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, change: InvoiceChange) -> InvoiceDetailOut:
+        """Change a draft. Raises `NotFound`, `Conflict` unless it is one, `Invalid` for lines that can't be."""
+        await self._drafting.change(tx, tenant_id, invoice_id, change)
         return await self.get(tx, tenant_id, invoice_id)
 
     async def delete_draft(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> None:
@@ -92,6 +132,19 @@ class InvoiceService:
         await self._voiding.void(tx, tenant_id, invoice_id, reason)
         return await self.get(tx, tenant_id, invoice_id)
 
+    async def reissue(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, reason: str) -> InvoiceDetailOut:
+        """Void an invoice and issue the same anew, for the parties and by the taxes of today. Raises as `void`."""
+        return await self.get(tx, tenant_id, await self._reissuing.reissue(tx, tenant_id, invoice_id, reason))
+
+    async def give_up(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, reason: str) -> InvoiceDetailOut:
+        """Write off what is left of an open invoice. Raises `NotFound`, or `Conflict` where it isn't open."""
+        await self._writing_off.give_up(tx, tenant_id, invoice_id, reason)
+        return await self.get(tx, tenant_id, invoice_id)
+
+    async def end_collecting(self, tx: Tx, events: Sequence[Envelope[DunningEnded]]) -> None:
+        """Write off what was collected in vain, where that is the tenant's last measure."""
+        await self._writing_off.end_collecting(tx, events)
+
     async def void_openings(self, tx: Tx, expired: Sequence[Envelope[SubscriptionStatusChanged]]) -> None:
         """Void what subscriptions that expired never paid of their opening invoices."""
         await self._voiding.void_openings(tx, expired)
@@ -101,24 +154,38 @@ class InvoiceService:
 
         Raises `NotFound`, `Conflict` when an invoice isn't open or less is left of it, `Invalid` for another currency.
         """
-        return await settling.settle(tx, settlements)
+        return await self._settling.settle(tx, settlements)
+
+    async def unsettle(self, tx: Tx, reversals: Sequence[Reversal]) -> list[SettledInvoice]:
+        """Money that was taken went back: the invoices are owed again. Raises `NotFound`, `Conflict` where less was paid."""
+        return await self._settling.unsettle(tx, reversals)
+
+    async def open_invoices(
+        self, tx: Tx, tenant_id: UUID, customer_id: UUID, currency: str | None
+    ) -> list[OpenInvoice]:
+        """What a customer owes, oldest due first, of one currency if asked."""
+        return await settling.open_invoices(tx, tenant_id, customer_id, currency)
+
+    async def open_invoice(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> OpenInvoice:
+        """An invoice that takes money. Raises `NotFound`, `Conflict` for others."""
+        return await settling.open_invoice(tx, tenant_id, invoice_id)
 
     async def get(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> InvoiceDetailOut:
         """An invoice with its lines. Raises `NotFound`."""
         invoice, state = await self._load(tx, tenant_id, invoice_id)
         lines = await reads.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
-        return reading.detail(invoice, state, lines)
+        taxes = (await stored.taxes_of(tx, [(tenant_id, invoice_id)])).get((tenant_id, invoice_id), {})
+        planned = None
+        if invoice.number is None:
+            planned = await agenda.planned(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
+        return reading.detail(invoice, state, lines, taxes, planned, await self._now(tx, tenant_id))
 
     async def find(
         self, tx: Tx, tenant_id: UUID, wanted: InvoiceFilter, *, after: UUID | None, limit: int
     ) -> list[InvoiceOut]:
         """Invoices without their lines, newest first, after the id given."""
-        invoices = await _rows(tx, tenant_id, wanted, after or _NEWEST, limit)
-        states = await reads.get_states(
-            tx.conn, tenant_id=tenant_id, invoice_ids=[invoice.invoice_id for invoice in invoices]
-        )
-        by_id = {state.invoice_id: state for state in states}
-        return [reading.summary(invoice, by_id[invoice.invoice_id]) for invoice in invoices]
+        now = await self._now(tx, tenant_id)
+        return await finding.find(tx, tenant_id, await self._by_customer(tx, tenant_id, wanted), now, after, limit)
 
     async def explain(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> Explanation:
         """How the total came about, down to the usage. Raises `NotFound`."""
@@ -151,6 +218,8 @@ class InvoiceService:
         """The ledger's proof: final invoices with an amount, voided ones, or credit notes, across tenants, in the order of their keys."""
         if document_type == "credit_note":
             return await credit_notes.documents(tx, after, limit)
+        if document_type == "write_off":
+            return await writing_off.documents(tx, after, limit)
         if document_type == "invoice_void":
             voided = await reads.voided_in_order(
                 tx.conn, after_tenant_id=after[0], after_invoice_id=after[1], page=limit
@@ -181,29 +250,22 @@ class InvoiceService:
         """A credit note with its lines and what it settled. Raises `NotFound`."""
         return await credit_notes.get(tx, tenant_id, credit_note_id)
 
+    async def _now(self, tx: Tx, tenant_id: UUID) -> datetime:
+        return (await self._clocks.now(tx, [tenant_id]))[tenant_id]
+
+    async def _by_customer(self, tx: Tx, tenant_id: UUID, wanted: InvoiceFilter) -> InvoiceFilter:
+        """The filter with the customer's id for its reference; nobody's, for an unknown one."""
+        if wanted.customer is None:
+            return wanted
+        try:
+            found = (await self._customers.by_ref(tx, tenant_id, wanted.customer)).customer_id
+        except NotFound:
+            found = UUID(int=0)
+        return msgspec.structs.replace(wanted, customer=None, customer_id=found)
+
     async def _load(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> tuple[Invoice, InvoiceState]:
         invoice = await reads.get_invoice(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
         if invoice is None:
             raise unknown(invoice_id)
         [state] = await reads.get_states(tx.conn, tenant_id=tenant_id, invoice_ids=[invoice_id])
         return invoice, state
-
-
-async def _rows(tx: Tx, tenant_id: UUID, wanted: InvoiceFilter, before: UUID, limit: int) -> Sequence[Invoice]:
-    """By the query whose index narrows most."""
-    if wanted.number is not None:
-        return await reads.list_numbered_invoices(
-            tx.conn, tenant_id=tenant_id, number=wanted.number, customer_id=wanted.customer_id,
-            subscription_id=wanted.subscription_id, status=wanted.status, before_id=before, page=limit,
-        )  # fmt: skip
-    if wanted.subscription_id is not None:
-        return await reads.list_subscription_invoices(
-            tx.conn, tenant_id=tenant_id, subscription_id=wanted.subscription_id, customer_id=wanted.customer_id,
-            status=wanted.status, before_id=before, page=limit,
-        )  # fmt: skip
-    if wanted.customer_id is not None:
-        return await reads.list_customer_invoices(
-            tx.conn, tenant_id=tenant_id, customer_id=wanted.customer_id, status=wanted.status,
-            before_id=before, page=limit,
-        )  # fmt: skip
-    return await reads.list_invoices(tx.conn, tenant_id=tenant_id, status=wanted.status, before_id=before, page=limit)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from corebilling.invoice.domain.states import Status
+from corebilling.invoice.finding import InvoiceFilter
 from corebilling.invoice.schemas.invoices import (
     Explanation,
     InvoiceCreate,
@@ -10,7 +11,7 @@ from corebilling.invoice.schemas.invoices import (
     InvoiceOut,
     VoidRequest,
 )
-from corebilling.invoice.service import InvoiceFilter, InvoiceService
+from corebilling.invoice.service import InvoiceService
 from corebilling.platform.http import (
     DEFAULT_LIMIT,
     Cursor,

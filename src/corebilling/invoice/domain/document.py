@@ -1,12 +1,13 @@
 """An invoice as a value, and the ways to make one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from corebilling.events.rating import RatingCompleted
 from corebilling.invoice.domain.tax import LineTax
@@ -14,6 +15,7 @@ from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, Deri
 from corebilling.kernel.errors import Invalid, invalid_field
 from corebilling.kernel.money import EXACT, MAX_MINOR, to_minor
 from corebilling.kernel.party import CustomerProfile, LegalEntity, PostalAddress, TaxId, TenantProfile
+from corebilling.kernel.plan import PlanPrice
 
 LineKind = ChargeKind
 """A line is of the kind of its charge; `one_off` also where a caller wrote it. None is of kind `credit_note`."""
@@ -106,7 +108,8 @@ class Document(msgspec.Struct, frozen=True):
     """An invoice's content, before it has a number. `source` is None on one-off invoices.
 
     The total is the sum of the lines and of `tax_minor` on top of them; `included_tax_minor` is tax within the lines.
-    `tax_reference` is what an outside tax engine called its answer.
+    `tax_reference` is what an outside tax engine called its answer. `net_days` wins over the customer's and the tenant's;
+    `replaces_invoice_id` is the voided invoice that this one stands for.
     """
 
     tenant_id: UUID
@@ -121,6 +124,10 @@ class Document(msgspec.Struct, frozen=True):
     tax_minor: int = 0
     included_tax_minor: int = 0
     tax_reference: str | None = None
+    memo: str | None = None
+    purchase_order: str | None = None
+    net_days: int | None = None
+    replaces_invoice_id: UUID | None = None
 
     @property
     def subtotal_minor(self) -> int:
@@ -143,15 +150,20 @@ def of_ratings(
     tenant: TenantProfile,
     customer: CustomerProfile,
     names: dict[UUID, str],
+    prices: Mapping[tuple[UUID, UUID], PlanPrice],
 ) -> Document:
     """The invoice of a rating, or of several ratings of one customer and currency: one line a charge.
 
-    `names` are those of the subscriptions, where there are several. Raises `Invalid` for charges that aren't the rating's,
-    and for a total that can't be invoiced.
+    `prices`, by tenant and id, say which product a line is for and how it is taxed. `names` are those of the subscriptions,
+    where there are several. Raises `Invalid` for charges that aren't the rating's, and for a total that can't be invoiced.
     """
     lines: list[Line] = []
     for rating, found in zip(ratings, charges, strict=True):
-        of_rating = [_line(rating.subscription_id, charge) for charge in found if charge.kind != CREDITED]
+        of_rating = [
+            _line(rating.subscription_id, charge, _price(prices, tenant.tenant_id, charge.price_id))
+            for charge in found
+            if charge.kind != CREDITED
+        ]
         if sum(line.amount_minor for line in of_rating) != rating.total_minor:
             raise Invalid(
                 f"the charges of rating {rating.rating_id} don't add up to its total of {rating.total_minor}; rate it again",
@@ -173,7 +185,11 @@ def of_ratings(
     return _document(invoice_id, first.currency, tuple(lines), tenant, customer, source)
 
 
-def _line(subscription_id: UUID, charge: BilledCharge) -> Line:
+def _price(prices: Mapping[tuple[UUID, UUID], PlanPrice], tenant_id: UUID, price_id: UUID | None) -> PlanPrice | None:
+    return None if price_id is None else prices.get((tenant_id, price_id))
+
+
+def _line(subscription_id: UUID, charge: BilledCharge, price: PlanPrice | None) -> Line:
     return Line(
         charge.kind,
         charge.description,
@@ -187,6 +203,8 @@ def _line(subscription_id: UUID, charge: BilledCharge) -> Line:
         charge.derivation,
         subscription_id,
         charge.discount_minor,
+        price.product if price else None,
+        price.tax_category if price else None,
     )
 
 
@@ -195,6 +213,20 @@ def one_off(
 ) -> Document:
     """An invoice that belongs to no subscription. Raises `Invalid` for a total that can't be invoiced."""
     return _document(invoice_id, currency, tuple(lines), tenant, customer, None)
+
+
+def untaxed(document: Document, tenant: TenantProfile, customer: CustomerProfile) -> Document:
+    """The document without its taxes and with the parties as they stand now: what a draft is before it is finalised."""
+    return replace(
+        document,
+        lines=tuple(replace(line, taxes=()) for line in document.lines),
+        total_minor=document.subtotal_minor,
+        tax_minor=0,
+        included_tax_minor=0,
+        tax_reference=None,
+        seller=seller_of(tenant),
+        buyer=buyer_of(customer),
+    )
 
 
 def one_off_line(description: str, quantity: Decimal, unit: str | None, unit_amount: Decimal, currency: str) -> Line:
@@ -251,4 +283,5 @@ def _document(
         seller=seller_of(tenant),
         buyer=buyer_of(customer),
         source=source,
+        purchase_order=customer.purchase_order,
     )

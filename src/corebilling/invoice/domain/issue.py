@@ -1,102 +1,93 @@
-"""What makes a document final: when it is issued and due, its journal, its number."""
+"""What makes a document final: when it is issued and due, the run of its number, what is then said of it."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from corebilling.events.envelope import Envelope
+from corebilling.invoice.domain.document import Purpose
+from corebilling.invoice.domain.numbering import Numbering, of_invoice
 from corebilling.invoice.domain.states import Status
-from corebilling.kernel.journal import EntryDraft, JournalDraft
+from corebilling.kernel.party import CustomerProfile, TenantProfile
 from corebilling.kernel.period import zone
-
-RECEIVABLE = "1200"
-REVENUE = "4000"
-
-Series = tuple[UUID, str]
-"""A tenant and the head of its numbers, such as `INV-2026`."""
 
 
 class Issue(msgspec.Struct, frozen=True):
     """How a document is issued. `status` is what it becomes: paid at once when nothing is due."""
 
-    series: str
+    numbering: Numbering
     issued_at: datetime
     due_at: datetime
     status: Status
 
 
-def issue(prefix: str, time_zone: str, net_days: int, issued_at: datetime, total_minor: int) -> Issue:
-    """Terms in the tenant's zone: the series carries the year there, and the due date keeps the time of day."""
-    local = issued_at.astimezone(zone(time_zone))
-    due_at = (local + timedelta(days=net_days)).astimezone(UTC)
-    return Issue(f"{prefix}-{local.year}", issued_at, max(due_at, issued_at), "open" if total_minor else "paid")
+class IssuedInvoice(msgspec.Struct, frozen=True):
+    """An invoice that was just issued, open, for the customer's wallet to pay what it can of it."""
+
+    tenant_id: UUID
+    invoice_id: UUID
+    customer_id: UUID
+    currency: str
+    at: datetime
+    cause: Envelope[Any] | None
 
 
-def invoice_journal(
-    tenant_id: UUID, invoice_id: UUID, customer_id: UUID, currency: str, total_minor: int, issued_at: datetime
-) -> JournalDraft:
-    """The customer owes, we have earned."""
-    return JournalDraft(
-        tenant_id=tenant_id,
-        document_type="invoice",
-        document_id=invoice_id,
-        currency=currency,
-        effective_at=issued_at,
-        description="Invoice",
-        entries=(EntryDraft(RECEIVABLE, total_minor, customer_id), EntryDraft(REVENUE, -total_minor)),
-    )
+class Reminder(msgspec.Struct, frozen=True):
+    """A day on which somebody is to be told that an invoice is, was or will be due: `days` after its due date."""
+
+    days: int
+    at: datetime
 
 
-def void_journal(
-    tenant_id: UUID, invoice_id: UUID, customer_id: UUID, currency: str, total_minor: int, at: datetime, number: str
-) -> JournalDraft:
-    """The invoice's journal the other way round."""
-    return JournalDraft(
-        tenant_id=tenant_id,
-        document_type="invoice_void",
-        document_id=invoice_id,
-        currency=currency,
-        effective_at=at,
-        description=f"Void of invoice {number}",
-        entries=(EntryDraft(REVENUE, total_minor), EntryDraft(RECEIVABLE, -total_minor, customer_id)),
-    )
+def issue(tenant: TenantProfile, net_days: int, issued_at: datetime, total_minor: int) -> Issue:
+    """Terms in the tenant's zone: the due date keeps the time of day."""
+    due_at = days_after(issued_at, net_days, tenant.time_zone)
+    status: Status = "open" if total_minor else "paid"
+    return Issue(of_invoice(tenant, issued_at), issued_at, max(due_at, issued_at), status)
 
 
-def credit_series(time_zone: str, issued_at: datetime) -> str:
-    """The series of credit notes: `CN` and the year in the tenant's zone. No tenant's invoices have that prefix."""
-    return f"CN-{issued_at.astimezone(zone(time_zone)).year}"
+def net_days(own: int | None, tenant: TenantProfile, customer: CustomerProfile) -> int:
+    """The term of payment: the document's own, else the customer's, else the tenant's."""
+    return next(days for days in (own, customer.net_days, tenant.net_days) if days is not None)
 
 
-def credit_journal(
-    tenant_id: UUID, credit_note_id: UUID, customer_id: UUID, currency: str, total_minor: int, issued_at: datetime
-) -> JournalDraft:
-    """We have earned less, the customer owes less."""
-    return JournalDraft(
-        tenant_id=tenant_id,
-        document_type="credit_note",
-        document_id=credit_note_id,
-        currency=currency,
-        effective_at=issued_at,
-        description="Credit note",
-        entries=(EntryDraft(REVENUE, total_minor), EntryDraft(RECEIVABLE, -total_minor, customer_id)),
-    )
+def waits(tenant: TenantProfile, purpose: Purpose) -> bool:
+    """Whether an invoice of ratings is a draft first: for some hours, until somebody looked, or until its taxes are known.
+
+    What is due before a period ends doesn't wait for hours: it was asked for just now.
+    """
+    terms = tenant.invoicing
+    return terms.tax_engine == "external" or not terms.auto_finalize or bool(_grace(tenant, purpose))
 
 
-def wanted(series: Sequence[Series]) -> dict[Series, int]:
-    """How many numbers each series must give, in the order of the keys that they are locked in."""
-    counts: dict[Series, int] = defaultdict(int)
-    for one in series:
-        counts[one] += 1
-    return dict(sorted(counts.items()))
+def finalised_at(tenant: TenantProfile, purpose: Purpose, closed_at: datetime) -> datetime | None:
+    """When such a draft becomes final by itself; None where somebody has to do it."""
+    return closed_at + _grace(tenant, purpose) if tenant.invoicing.auto_finalize else None
 
 
-def numbers(series: Sequence[Series], last: Mapping[Series, int]) -> list[str]:
-    """The number of each document, in their order; `last` is the last number of the run that each series gave."""
-    following = {one: last[one] - count for one, count in wanted(series).items()}
-    given = []
-    for one in series:
-        following[one] += 1
-        given.append(f"{one[1]}-{following[one]:06d}")
-    return given
+def _grace(tenant: TenantProfile, purpose: Purpose) -> timedelta:
+    return timedelta(hours=tenant.invoicing.draft_hours if purpose in ("period", "late") else 0)
+
+
+def first_reminder(tenant: TenantProfile, terms: Issue) -> Reminder:
+    """The first one that isn't past when the invoice is issued; the due date itself always is one."""
+    reminders = _reminders(tenant, terms.due_at)
+    return next(reminder for reminder in reminders if reminder.days >= 0 or reminder.at >= terms.issued_at)
+
+
+def next_reminder(tenant: TenantProfile, due_at: datetime, after_days: int) -> Reminder | None:
+    """The one that follows; None after the last. By what the tenant has set now."""
+    return next((reminder for reminder in _reminders(tenant, due_at) if reminder.days > after_days), None)
+
+
+def _reminders(tenant: TenantProfile, due_at: datetime) -> Iterable[Reminder]:
+    days = sorted({0, *tenant.invoicing.reminder_days})
+    return (Reminder(one, days_after(due_at, one, tenant.time_zone)) for one in days)
+
+
+def days_after(at: datetime, days: int, time_zone: str) -> datetime:
+    """So many days later (earlier, if negative) at the same time of day in that zone."""
+    return (at.astimezone(zone(time_zone)) + timedelta(days=days)).astimezone(UTC)

@@ -6,28 +6,44 @@ from uuid import UUID
 
 from corebilling.kernel.errors import Conflict
 
-Status = Literal["draft", "open", "paid", "void"]
+Status = Literal["draft", "open", "paid", "void", "uncollectible"]
+
+Shown = Literal["draft", "open", "paid", "void", "uncollectible", "past_due"]
+"""What invoices can be listed by: `past_due` is an open one whose due date is over."""
 
 MOVES: Mapping[Status, frozenset[Status]] = {
     "draft": frozenset({"open", "paid"}),
-    "open": frozenset({"paid", "void"}),
-    "paid": frozenset(),
+    "open": frozenset({"paid", "void", "uncollectible"}),
+    "paid": frozenset({"open"}),
     "void": frozenset(),
+    "uncollectible": frozenset({"open", "paid"}),
 }
-"""A draft is finalised as open, or as paid when nothing is due."""
+"""A draft is finalised as open, or as paid when nothing is due. Money that went back opens a paid one again; money for one
+that was given up opens or pays it."""
 
 _ADVICE: Mapping[str, str] = {
     "draft": "finalise it first",
     "open": "it is final and waits for payment",
     "paid": "it is settled and stays as it is",
     "void": "issue a new invoice instead",
+    "uncollectible": "it was given up; money for it can still be recorded",
 }
 
 
 def demand(invoice_id: UUID, before: str, after: Status) -> None:
     """Raises `Conflict` when the state table has no such move."""
     if not any(status == before and after in moves for status, moves in MOVES.items()):
-        raise Conflict(
-            f"invoice {invoice_id} is {before} and can't become {after}: {_ADVICE[before]}",
-            code="invoice_state",
-        )
+        raise refusal(invoice_id, before, after)
+
+
+def demand_draft(invoice_id: UUID, status: str) -> None:
+    """Raises `Conflict` for what is final."""
+    if status != "draft":
+        raise refusal(invoice_id, status, "open")
+
+
+def refusal(invoice_id: UUID, before: str, after: Status) -> Conflict:
+    """An invoice can't become that."""
+    return Conflict(
+        f"invoice {invoice_id} is {before} and can't become {after}: {_ADVICE[before]}", code="invoice_state"
+    )

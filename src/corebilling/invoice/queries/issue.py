@@ -84,43 +84,60 @@ WITH stated AS (
   SELECT s.tenant_id, s.invoice_id, s.status, s.total_minor, 1, s.changed_at,
     CASE WHEN s.status = 'paid' THEN s.changed_at END
   FROM unnest(
-    $16::uuid[], $17::uuid[], $18::text[], $19::bigint[], $20::timestamptz[]
+    $18::uuid[], $19::uuid[], $20::text[], $21::bigint[], $22::timestamptz[]
   ) AS s(tenant_id, invoice_id, status, total_minor, changed_at)
   ORDER BY s.tenant_id, s.invoice_id
 ), written AS (
   INSERT INTO invoices (
     tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count,
-    subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version,
-    journal_id, purpose, group_id, subscriptions, created_at)
+    subtotal_minor, tax_minor, included_tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch,
+    engine_version, journal_id, purpose, group_id, subscriptions, memo, purchase_order, net_days, replaces_invoice_id,
+    posting_version, tax_reference, created_at)
   SELECT i.tenant_id, i.invoice_id, i.series, i.number, i.customer_id, i.subscription_id, i.period_start, i.period_end,
-    i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.total_minor, i.issued_at, i.due_at, i.seller, i.customer,
-    i.rating_id, i.epoch, i.engine_version, i.journal_id, i.purpose, i.group_id, i.subscriptions, $21
+    i.currency, i.line_count, i.subtotal_minor, i.tax_minor, i.included_tax_minor, i.total_minor, i.issued_at, i.due_at,
+    i.seller, i.customer, i.rating_id, i.epoch, i.engine_version, i.journal_id, i.purpose, i.group_id, i.subscriptions,
+    i.memo, i.purchase_order, i.net_days, i.replaces_invoice_id, i.posting_version,
+    i.tax_reference, $23
   FROM unnest(
-    $16::uuid[], $17::uuid[], $22::text[], $23::text[], $24::uuid[],
-    $25::uuid[], $26::timestamptz[], $27::timestamptz[], $28::text[],
-    $29::int[], $30::bigint[], $31::bigint[], $19::bigint[],
-    $32::timestamptz[], $33::timestamptz[], $34::json[], $35::json[], $36::uuid[],
-    $37::bigint[], $38::text[], $39::uuid[], $40::text[], $41::uuid[],
-    $42::json[]
+    $18::uuid[], $19::uuid[], $24::text[], $25::text[], $26::uuid[],
+    $27::uuid[], $28::timestamptz[], $29::timestamptz[], $30::text[],
+    $31::int[], $32::bigint[], $33::bigint[], $34::bigint[],
+    $21::bigint[], $35::timestamptz[], $36::timestamptz[], $37::json[], $38::json[],
+    $39::uuid[], $40::bigint[], $41::text[], $42::uuid[], $43::text[],
+    $44::uuid[], $45::json[], $46::text[], $47::text[], $48::int[],
+    $49::uuid[], $50::smallint[], $51::text[]
   ) AS i(
     tenant_id, invoice_id, series, number, customer_id, subscription_id, period_start, period_end, currency, line_count,
-    subtotal_minor, tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch, engine_version, journal_id,
-    purpose, group_id, subscriptions)
+    subtotal_minor, tax_minor, included_tax_minor, total_minor, issued_at, due_at, seller, customer, rating_id, epoch,
+    engine_version, journal_id, purpose, group_id, subscriptions, memo, purchase_order, net_days, replaces_invoice_id,
+    posting_version, tax_reference)
   ORDER BY i.tenant_id, i.number
+), taxed AS (
+  INSERT INTO invoice_line_taxes (
+    tenant_id, invoice_id, line_no, tax_no, code, name, place, category, rate, inclusive, taxable_minor, tax_minor, reason)
+  SELECT t.tenant_id, t.invoice_id, t.line_no, t.tax_no, t.code, t.name, t.place, t.category, t.rate, t.inclusive,
+    t.taxable_minor, t.tax_minor, t.reason
+  FROM unnest(
+    $52::uuid[], $53::uuid[], $54::int[], $55::smallint[], $56::text[],
+    $57::text[], $58::text[], $59::text[], $60::numeric[], $61::boolean[],
+    $62::bigint[], $63::bigint[], $64::text[]
+  ) AS t(
+    tenant_id, invoice_id, line_no, tax_no, code, name, place, category, rate, inclusive, taxable_minor, tax_minor, reason)
+  ORDER BY t.tenant_id, t.invoice_id, t.line_no, t.tax_no
 )
 INSERT INTO invoice_lines (
   tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id,
-  meter_code, derivation, subscription_id, discount_minor)
+  meter_code, derivation, subscription_id, discount_minor, product, tax_category)
 SELECT l.tenant_id, l.invoice_id, l.line_no, l.kind, l.description, l.quantity, l.unit, l.amount_minor, l.period_start,
-  l.period_end, l.price_id, l.meter_code, l.derivation, l.subscription_id, l.discount_minor
+  l.period_end, l.price_id, l.meter_code, l.derivation, l.subscription_id, l.discount_minor, l.product, l.tax_category
 FROM unnest(
   $1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[],
   $6::numeric[], $7::text[], $8::bigint[], $9::timestamptz[],
   $10::timestamptz[], $11::uuid[], $12::text[], $13::json[],
-  $14::uuid[], $15::bigint[]
+  $14::uuid[], $15::bigint[], $16::text[], $17::text[]
 ) AS l(
   tenant_id, invoice_id, line_no, kind, description, quantity, unit, amount_minor, period_start, period_end, price_id,
-  meter_code, derivation, subscription_id, discount_minor)
+  meter_code, derivation, subscription_id, discount_minor, product, tax_category)
 ORDER BY l.tenant_id, l.invoice_id, l.line_no
 """
 
@@ -143,6 +160,8 @@ async def write_invoices(
     derivations: Sequence[str | bytes | None],
     line_subscription_ids: Sequence[UUID | None],
     discounts_minor: Sequence[int | None],
+    products: Sequence[str | None],
+    line_tax_categories: Sequence[str | None],
     tenant_ids: Sequence[UUID | None],
     invoice_ids: Sequence[UUID | None],
     statuses: Sequence[str | None],
@@ -159,6 +178,7 @@ async def write_invoices(
     line_counts: Sequence[int | None],
     subtotals_minor: Sequence[int | None],
     taxes_minor: Sequence[int | None],
+    included_taxes_minor: Sequence[int | None],
     issued_ats: Sequence[datetime | None],
     due_ats: Sequence[datetime | None],
     sellers: Sequence[str | bytes | None],
@@ -170,6 +190,25 @@ async def write_invoices(
     invoice_purposes: Sequence[str | None],
     group_ids: Sequence[UUID | None],
     subscriptions: Sequence[str | bytes | None],
+    memos: Sequence[str | None],
+    purchase_orders: Sequence[str | None],
+    net_days: Sequence[int | None],
+    replaces_invoice_ids: Sequence[UUID | None],
+    posting_versions: Sequence[int | None],
+    tax_references: Sequence[str | None],
+    tax_tenant_ids: Sequence[UUID | None],
+    tax_invoice_ids: Sequence[UUID | None],
+    tax_line_nos: Sequence[int | None],
+    tax_nos: Sequence[int | None],
+    tax_codes: Sequence[str | None],
+    tax_names: Sequence[str | None],
+    tax_places: Sequence[str | None],
+    tax_categories: Sequence[str | None],
+    tax_rates: Sequence[Decimal | None],
+    tax_inclusives: Sequence[bool | None],
+    taxables_minor: Sequence[int | None],
+    line_taxes_minor: Sequence[int | None],
+    tax_reasons: Sequence[str | None],
 ) -> None:
     """Writes invoices with their lines and states in one statement: the database takes none without the others."""
     _cur = psycopg.AsyncRawCursor(conn)
@@ -191,6 +230,8 @@ async def write_invoices(
             list(derivations),
             list(line_subscription_ids),
             list(discounts_minor),
+            list(products),
+            list(line_tax_categories),
             list(tenant_ids),
             list(invoice_ids),
             list(statuses),
@@ -207,6 +248,7 @@ async def write_invoices(
             list(line_counts),
             list(subtotals_minor),
             list(taxes_minor),
+            list(included_taxes_minor),
             list(issued_ats),
             list(due_ats),
             list(sellers),
@@ -218,5 +260,24 @@ async def write_invoices(
             list(invoice_purposes),
             list(group_ids),
             list(subscriptions),
+            list(memos),
+            list(purchase_orders),
+            list(net_days),
+            list(replaces_invoice_ids),
+            list(posting_versions),
+            list(tax_references),
+            list(tax_tenant_ids),
+            list(tax_invoice_ids),
+            list(tax_line_nos),
+            list(tax_nos),
+            list(tax_codes),
+            list(tax_names),
+            list(tax_places),
+            list(tax_categories),
+            list(tax_rates),
+            list(tax_inclusives),
+            list(taxables_minor),
+            list(line_taxes_minor),
+            list(tax_reasons),
         ),
     )

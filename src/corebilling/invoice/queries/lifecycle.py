@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.rows import args_row, scalar_row
+from psycopg.rows import args_row
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -24,13 +24,18 @@ class LockStatesRow(msgspec.Struct, frozen=True, gc=False):
     total_minor: int
     paid_minor: int
     credited_minor: int
+    prepaid_minor: int
+    noted_minor: int
     seq: int
     number: str | None
     currency: str
     customer_id: UUID
     subscription_id: UUID | None
     group_id: UUID | None
+    subscriptions: str | None
     purpose: str | None
+    issued_at: datetime | None
+    due_at: datetime | None
 
 
 class OpeningInvoicesRow(msgspec.Struct, frozen=True, gc=False):
@@ -41,8 +46,8 @@ class OpeningInvoicesRow(msgspec.Struct, frozen=True, gc=False):
 
 
 LOCK_STATES: Final = """-- invoice/lifecycle.sql: LockStates
-SELECT s.tenant_id, s.invoice_id, s.status, s.total_minor, s.paid_minor, s.credited_minor, s.seq, i.number, i.currency,
-  i.customer_id, i.subscription_id, i.group_id, i.purpose
+SELECT s.tenant_id, s.invoice_id, s.status, s.total_minor, s.paid_minor, s.credited_minor, s.prepaid_minor, s.noted_minor,
+  s.seq, i.number, i.currency, i.customer_id, i.subscription_id, i.group_id, i.subscriptions, i.purpose, i.issued_at, i.due_at
 FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, invoice_id)
 JOIN invoice_state s ON s.tenant_id = k.tenant_id AND s.invoice_id = k.invoice_id
 JOIN invoices i ON i.tenant_id = s.tenant_id AND i.invoice_id = s.invoice_id
@@ -173,45 +178,3 @@ async def opening_invoices(
     await _cur.execute(OPENING_INVOICES, (list(tenant_ids), list(subscription_ids)))
     _rows: list[OpeningInvoicesRow] = await _cur.fetchall()
     return _rows
-
-
-FINALISE: Final = """-- invoice/lifecycle.sql: Finalise
-UPDATE invoices
-SET series = $1, number = $2, issued_at = $3, due_at = $4, journal_id = $5,
-  seller = $6, customer = $7
-WHERE tenant_id = $8 AND invoice_id = $9
-"""
-
-
-async def finalise(
-    conn: Connection,
-    *,
-    series: str | None,
-    number: str | None,
-    issued_at: datetime | None,
-    due_at: datetime | None,
-    journal_id: UUID | None,
-    seller: str,
-    customer: str,
-    tenant_id: UUID,
-    invoice_id: UUID,
-) -> None:
-    """Makes a draft final. Its state has to say so first: the database compares the two."""
-    _cur = psycopg.AsyncRawCursor(conn)
-    await _cur.execute(
-        FINALISE, (series, number, issued_at, due_at, journal_id, seller, customer, tenant_id, invoice_id)
-    )
-
-
-DELETE_DRAFT: Final = """-- invoice/lifecycle.sql: DeleteDraft
-DELETE FROM invoices WHERE tenant_id = $1 AND invoice_id = $2 AND number IS NULL
-RETURNING invoice_id
-"""
-
-
-async def delete_draft(conn: Connection, *, tenant_id: UUID, invoice_id: UUID) -> UUID | None:
-    """Deletes a draft; its lines and state go with it."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(DELETE_DRAFT, (tenant_id, invoice_id))
-    _row: UUID | None = await _cur.fetchone()
-    return _row

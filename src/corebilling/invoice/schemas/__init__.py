@@ -3,13 +3,19 @@
 from corebilling.invoice.schemas.credit_notes import AppliedOut, CreditLineOut, CreditNoteDetailOut, CreditNoteOut
 from corebilling.invoice.schemas.invoices import (
     Explanation,
+    InvoiceChange,
     InvoiceCreate,
     InvoiceDetailOut,
     InvoiceOut,
+    InvoicePreviewOut,
     LineCreate,
     LineExplanation,
     LineOut,
+    ReissueRequest,
+    SendRequest,
     StepOut,
+    TaxOut,
+    UncollectibleRequest,
     VoidRequest,
 )
 
@@ -19,12 +25,18 @@ __all__ = [
     "CreditNoteDetailOut",
     "CreditNoteOut",
     "Explanation",
+    "InvoiceChange",
     "InvoiceCreate",
     "InvoiceDetailOut",
     "InvoiceOut",
+    "InvoicePreviewOut",
     "LineCreate",
     "LineExplanation",
     "LineOut",
+    "ReissueRequest",
+    "SendRequest",
     "StepOut",
+    "TaxOut",
+    "UncollectibleRequest",
     "VoidRequest",
 ]

@@ -6,7 +6,7 @@ list parameter carries (`@ids::uuid[]`).
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -48,11 +48,12 @@ _ELEMENT: dict[type, Callable[[Any], str]] = {
     bool: str,
     Decimal: str,
     datetime: datetime.isoformat,
+    date: date.isoformat,
 }
 
 
 def array_literal(values: Sequence[Any]) -> str:
-    """`{a,b,NULL}` for a flat list of one type (UUID, str, JSON bytes, int, bool, Decimal or datetime).
+    """`{a,b,NULL}` for a flat list of one type (UUID, str, JSON bytes, int, bool, Decimal, datetime or date).
 
     Raises `Invalid` for text with a NUL character, which PostgreSQL can't store, and TypeError for other types.
     """
