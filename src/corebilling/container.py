@@ -184,6 +184,7 @@ class Container(containers.DeclarativeContainer):
         subscriptions=subscription_service,
         clocks=tenant_service,
         ledger=ledger_service,
+        prices=pricing_service,
     )
     payment_service = providers.Singleton(
         PaymentService, clock=clock, clocks=tenant_service, invoices=invoice_service, ledger=ledger_service
