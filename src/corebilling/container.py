@@ -6,18 +6,33 @@ Singletons only, and synchronous: what must be opened (database, bus) is opened 
 from datetime import datetime
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from dependency_injector import containers, providers
 
 from corebilling.customer.service import CustomerService
 from corebilling.invoice.handlers import HANDLERS as INVOICE_HANDLERS
+from corebilling.invoice.receivables import Receivables
 from corebilling.invoice.service import InvoiceService
 from corebilling.invoice.tax_engine import HttpTaxProvider
 from corebilling.invoice.tax_rates import TaxRates
+from corebilling.invoice.wallets import Wallets
+from corebilling.ledger.domain.seal import SigningKey
+from corebilling.ledger.ageing import Ageing
 from corebilling.ledger.gl_export import GeneralLedgerExport
+from corebilling.ledger.manual import ManualJournals
+from corebilling.ledger.nightly import NightlyProof
 from corebilling.ledger.opening import Charts
+from corebilling.ledger.periods import LedgerPeriods
 from corebilling.ledger.prover import LedgerProof
+from corebilling.ledger.recognition import RevenueRecognition
+from corebilling.ledger.seal_proof import SealProof
+from corebilling.ledger.sealing import Sealer
 from corebilling.ledger.service import LedgerService
+from corebilling.payment.gateways.accounts import GatewayAccounts
+from corebilling.payment.gateways.config import GatewayConfig
+from corebilling.payment.gateways.notices import NoticeIntake
 from corebilling.payment.service import PaymentService
+from corebilling.payment.worker import PaymentWorker
 from corebilling.platform.bus.dispatcher import Dispatcher
 from corebilling.platform.bus.handlers import Consumer, Subscriptions
 from corebilling.platform.bus.nats import NatsBus
@@ -99,6 +114,22 @@ def _delivery_config(settings: Settings) -> DeliveryConfig:
     )
 
 
+def _signing_key(settings: Settings) -> SigningKey | None:
+    return SigningKey(settings.ledger_signing_key) if settings.ledger_signing_key else None
+
+
+def _known_keys(key: SigningKey | None) -> list[Ed25519PublicKey]:
+    return [key.public] if key else []
+
+
+def _gateway_config(settings: Settings) -> GatewayConfig:
+    return GatewayConfig(
+        timeout_seconds=settings.gateway_http_timeout_seconds,
+        certain_seconds=settings.gateway_certain_seconds,
+        allow_private_targets=settings.gateway_allow_private_targets,
+    )
+
+
 class Container(containers.DeclarativeContainer):
     """One process's objects. `Container(settings=settings)`."""
 
@@ -124,6 +155,14 @@ class Container(containers.DeclarativeContainer):
         TenantService, clock=clock, setups=providers.List(default_rate_cards, charts)
     )
     ledger_service = providers.Singleton(LedgerService, clock=clock, tenants=tenant_service)
+    revenue_recognition = providers.Singleton(
+        RevenueRecognition, clock=clock, sandboxes=tenant_service, ledger=ledger_service
+    )
+    ledger_periods = providers.Singleton(
+        LedgerPeriods, clock=clock, clocks=tenant_service, tenants=tenant_service, recognition=revenue_recognition
+    )
+    manual_journals = providers.Singleton(ManualJournals, clock=clock, clocks=tenant_service, ledger=ledger_service)
+    ageing = providers.Singleton(Ageing, clocks=tenant_service, receivables=providers.Singleton(Receivables))
     gl_export = providers.Singleton(GeneralLedgerExport, clock=clock, tenants=tenant_service)
     customer_service = providers.Singleton(CustomerService, clock=clock, tenants=tenant_service)
     pricing_service = providers.Singleton(
@@ -175,6 +214,7 @@ class Container(containers.DeclarativeContainer):
     tax_provider = providers.Singleton(
         HttpTaxProvider, url=settings.provided.tax_engine_url, token=settings.provided.tax_engine_token
     )
+    wallets = providers.Singleton(Wallets, ledger=ledger_service)
     invoice_service = providers.Singleton(
         InvoiceService,
         clock=clock,
@@ -185,7 +225,16 @@ class Container(containers.DeclarativeContainer):
         clocks=tenant_service,
         ledger=ledger_service,
         prices=pricing_service,
+        wallets=wallets,
     )
+    gateway_accounts = providers.Singleton(
+        GatewayAccounts,
+        clock=clock,
+        tenants=tenant_service,
+        secret_box=secret_box,
+        allow_private_targets=settings.provided.gateway_allow_private_targets,
+    )
+    notice_intake = providers.Singleton(NoticeIntake, db=database, clock=clock, secret_box=secret_box)
     payment_service = providers.Singleton(
         PaymentService, clock=clock, clocks=tenant_service, invoices=invoice_service, ledger=ledger_service
     )
@@ -198,6 +247,10 @@ class Container(containers.DeclarativeContainer):
             payment=payment_service,
         ),
     )
+    signing_key = providers.Singleton(_signing_key, settings)
+    sealer = providers.Singleton(Sealer, database, clock=clock, key=signing_key)
+    seal_proof = providers.Singleton(SealProof, clock=clock, keys=providers.Singleton(_known_keys, signing_key))
+    nightly_proof = providers.Singleton(NightlyProof, database, clock=clock, proof=ledger_proof, seals=seal_proof)
     webhook_service = providers.Singleton(
         WebhookService,
         clock=clock,
@@ -258,4 +311,13 @@ class Container(containers.DeclarativeContainer):
         config=providers.Singleton(_delivery_config, settings),
         clock=clock,
         listen_url=settings.provided.listen_url,
+    )
+    payment_worker = providers.Singleton(
+        PaymentWorker,
+        db=database,
+        recording=payment_service,
+        clocks=tenant_service,
+        secret_box=secret_box,
+        config=providers.Singleton(_gateway_config, settings),
+        clock=clock,
     )

@@ -1,5 +1,7 @@
 """The environment as one frozen struct, checked at start with one clear message. `.env.example` documents each name."""
 
+import base64
+import binascii
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -8,8 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 Role = Literal["api", "worker", "router", "migrate"]
-WorkerComponent = Literal["dispatcher", "webhook", "scheduler", "rating", "jobs"]
-WORKER_COMPONENTS: tuple[WorkerComponent, ...] = ("dispatcher", "webhook", "scheduler", "rating", "jobs")
+WorkerComponent = Literal["dispatcher", "webhook", "scheduler", "rating", "jobs", "payments"]
+WORKER_COMPONENTS: tuple[WorkerComponent, ...] = ("dispatcher", "webhook", "scheduler", "rating", "jobs", "payments")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -48,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_audience: str = ""
     encryption_keys: tuple[str, ...] = ()
 
+    ledger_signing_key: str = ""
+
     rating_debounce_seconds: NotNegative = 5
     usage_grace_seconds: NotNegative = 3600
     late_usage_delay_seconds: NotNegative = 86400
@@ -62,6 +66,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_max_retries: NotNegative = 5
     webhook_http_timeout_seconds: Positive = 15
     webhook_allow_private_targets: bool = False
+
+    gateway_http_timeout_seconds: Positive = 20
+    gateway_certain_seconds: Positive = 60
+    gateway_allow_private_targets: bool = False
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     otel_exporter_otlp_endpoint: str = "localhost:4317"
@@ -119,12 +127,21 @@ def _split(raw: str) -> list[str]:
     return [part.strip() for part in raw.split(",") if part.strip()]
 
 
+def _is_key(encoded: str) -> bool:
+    try:
+        return len(base64.b64decode(encoded, altchars=b"-_", validate=True)) == 32
+    except binascii.Error:
+        return False
+
+
 def _contradictions(settings: Settings) -> list[str]:
     wrong = []
     if urlsplit(settings.database_url).scheme not in ("postgresql", "postgres"):
         wrong.append("DATABASE_URL: set it to a URL such as postgresql://corebilling@db/corebilling")
     if settings.role != "migrate" and not settings.encryption_keys and settings.environment == "production":
         wrong.append("ENCRYPTION_KEYS: set at least one key; `corebilling keys generate` makes one")
+    if settings.ledger_signing_key and not _is_key(settings.ledger_signing_key):
+        wrong.append("LEDGER_SIGNING_KEY: set it to 32 bytes in base64; `corebilling keys generate` makes them")
     if settings.tax_engine_url and urlsplit(settings.tax_engine_url).scheme not in ("http", "https"):
         wrong.append("TAX_ENGINE_URL: set it to a URL such as https://tax.example.com/quotes")
     if settings.webhook_max_delay_seconds < settings.webhook_base_delay_seconds:

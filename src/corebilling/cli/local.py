@@ -24,6 +24,7 @@ DEVELOPMENT = MappingProxyType(
         "OTEL_SDK_DISABLED": "true",
         "LOG_LEVEL": "INFO",
         "WEBHOOK_ALLOW_PRIVATE_TARGETS": "true",
+        "GATEWAY_ALLOW_PRIVATE_TARGETS": "true",
         "WEBHOOK_WORKER_INTERVAL_SECONDS": "1",
     }
 )

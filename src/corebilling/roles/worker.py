@@ -11,6 +11,11 @@ from corebilling.scheduler.worker import Duty, SchedulerWorker
 from corebilling.settings import WorkerComponent
 
 _HOUR_SECONDS = 3600.0
+_RECOGNITION_SECONDS = 0.25
+"""Short, because test clocks wait at the end of each month until it is done."""
+_SEALING_SECONDS = 30.0
+_PROOF_SECONDS = 900.0
+"""How often it is asked whether tonight's proof was run."""
 
 
 async def run(container: Container, stopping: asyncio.Event) -> None:
@@ -31,13 +36,24 @@ def _scheduler(container: Container) -> SchedulerWorker:
         container.test_clocks(),
         duties=[
             Duty("usage-housekeeping", _HOUR_SECONDS, lambda: usage.run(database)),
+            Duty("ledger-seals", _SEALING_SECONDS, container.sealer().run),
+            Duty("ledger-proof", _PROOF_SECONDS, lambda: _prove(container)),
+            Duty("revenue-recognition", _RECOGNITION_SECONDS, lambda: _recognise(container)),
             Duty("idempotency-keys", _HOUR_SECONDS, lambda: _forget_keys(container)),
         ],
     )
 
 
+async def _recognise(container: Container) -> None:
+    await container.revenue_recognition().run(container.database())
+
+
 async def _forget_keys(container: Container) -> None:
     await forget_expired(container.database(), container.clock()())
+
+
+async def _prove(container: Container) -> None:
+    await container.nightly_proof().run()
 
 
 _Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -48,4 +64,5 @@ _LOOPS: dict[WorkerComponent, Callable[[Container], _Loop]] = {
     "scheduler": lambda container: _scheduler(container).run,
     "rating": lambda container: container.live_rater().run,
     "jobs": lambda container: container.job_worker().run,
+    "payments": lambda container: container.payment_worker().run,
 }

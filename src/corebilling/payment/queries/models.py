@@ -9,6 +9,115 @@ from uuid import UUID
 import msgspec
 
 
+class Collection(msgspec.Struct, frozen=True, gc=False):
+    """A row of collections."""
+
+    tenant_id: UUID
+    invoice_id: UUID
+    customer_id: UUID
+    number: str
+    currency: str
+    subscription_ids: list[UUID]
+    due_at: datetime
+    status: str
+    retry_days: list[int]
+    finally_do: str
+    step: int
+    started_at: datetime | None
+    next_attempt_at: datetime | None
+    ended_at: datetime | None
+    seq: int
+    created_at: datetime
+
+
+class Dispute(msgspec.Struct, frozen=True, gc=False):
+    """A row of disputes."""
+
+    tenant_id: UUID
+    dispute_id: UUID
+    payment_id: UUID
+    customer_id: UUID
+    gateway_dispute_id: str
+    currency: str
+    amount_minor: int
+    fee_minor: int
+    lost_minor: int
+    status: str
+    reason: str
+    journal_id: UUID | None
+    won_journal_id: UUID | None
+    opened_at: datetime
+    closed_at: datetime | None
+    created_at: datetime
+    seq: int
+
+
+class DisputePart(msgspec.Struct, frozen=True, gc=False):
+    """A row of dispute_parts."""
+
+    tenant_id: UUID
+    dispute_id: UUID
+    part_no: int
+    invoice_id: UUID | None
+    amount_minor: int
+
+
+class GatewayAccount(msgspec.Struct, frozen=True, gc=False):
+    """A row of gateway_accounts."""
+
+    tenant_id: UUID
+    account_id: UUID
+    gateway: str
+    name: str
+    base_url: str
+    api_key_sealed: str
+    api_key_hint: str
+    notice_secret_sealed: str | None
+    previous_notice_secret_sealed: str | None
+    previous_notice_secret_until: datetime | None
+    sandbox: bool
+    status: str
+    seq: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class GatewayCall(msgspec.Struct, frozen=True, gc=False):
+    """A row of gateway_calls."""
+
+    tenant_id: UUID
+    call_id: UUID
+    kind: str
+    payment_id: UUID
+    account_id: UUID
+    state: str
+    next_at: datetime | None
+    attempts: int
+    amount_minor: int | None
+    currency: str | None
+    token: str | None
+    gateway_reference: str | None
+    last_error: str | None
+    begun_at: datetime | None
+    created_at: datetime
+
+
+class GatewayNotice(msgspec.Struct, frozen=True, gc=False):
+    """A row of gateway_notices."""
+
+    tenant_id: UUID
+    notice_id: UUID
+    account_id: UUID
+    gateway_notice_id: str
+    body: bytes
+    status: str
+    next_at: datetime | None
+    attempts: int
+    detail: str | None
+    received_at: datetime
+    processed_at: datetime | None
+
+
 class Payment(msgspec.Struct, frozen=True, gc=False):
     """A row of payments."""
 
@@ -31,7 +140,6 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     collection: bool
     allocated_minor: int | None
     credited_minor: int
-    credit_refunded_minor: int
     refunded_minor: int
     disputed_minor: int
     fee_minor: int
@@ -42,3 +150,68 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     requested_at: datetime | None
     outcome_at: datetime | None
     seq: int
+
+
+class PaymentAllocation(msgspec.Struct, frozen=True, gc=False):
+    """A row of payment_allocations."""
+
+    tenant_id: UUID
+    payment_id: UUID
+    invoice_id: UUID
+    amount_minor: int
+    given_back_minor: int
+
+
+class PaymentMethod(msgspec.Struct, frozen=True, gc=False):
+    """A row of payment_methods."""
+
+    tenant_id: UUID
+    payment_method_id: UUID
+    customer_id: UUID
+    gateway: str
+    gateway_account_id: UUID
+    kind: str
+    token: str
+    gateway_customer: str | None
+    label: str
+    status: str
+    is_default: bool
+    created_at: datetime
+
+
+class Refund(msgspec.Struct, frozen=True, gc=False):
+    """A row of refunds."""
+
+    tenant_id: UUID
+    refund_id: UUID
+    payment_id: UUID
+    customer_id: UUID
+    currency: str
+    amount_minor: int
+    mode: str
+    reason: str
+    reference: str
+    status: str
+    gateway: str
+    gateway_account_id: UUID | None
+    gateway_refund_id: str | None
+    journal_id: UUID
+    paid_journal_id: UUID | None
+    failed_journal_id: UUID | None
+    failure_code: str | None
+    failure_message: str | None
+    requested_at: datetime
+    settled_at: datetime | None
+    created_at: datetime
+    seq: int
+
+
+class RefundPart(msgspec.Struct, frozen=True, gc=False):
+    """A row of refund_parts."""
+
+    tenant_id: UUID
+    refund_id: UUID
+    part_no: int
+    invoice_id: UUID | None
+    amount_minor: int
+    credit_note_id: UUID | None
