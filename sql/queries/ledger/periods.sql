@@ -14,5 +14,5 @@ VALUES (@tenant_id, @open_from, @month, @closed_at, @closed_by) RETURNING *;
 -- name: ListPeriods :many
 -- One page of closings, the latest first.
 SELECT * FROM ledger_periods
-WHERE tenant_id = @tenant_id AND (sqlc.narg('before')::timestamptz IS NULL OR open_from < sqlc.narg('before'))
+WHERE tenant_id = @tenant_id AND (sqlc.narg('before')::date IS NULL OR month < sqlc.narg('before'))
 ORDER BY open_from DESC LIMIT @page::int;

@@ -1,11 +1,14 @@
-"""What the ledger must ask others: which documents there are, for the proof."""
+"""What the ledger must ask others: tenants' zones and time, what is owed, and which documents there are."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from corebilling.kernel.journal import DocumentType, PostedDocument
 from corebilling.kernel.party import TenantProfile
+from corebilling.kernel.receivable import Aged, Receivable
+from corebilling.kernel.sandbox import SandboxClock
 from corebilling.platform.db import Tx
 
 
@@ -24,4 +27,40 @@ class Tenants(Protocol):
 
     async def profiles(self, tx: Tx, tenant_ids: Collection[UUID]) -> Mapping[UUID, TenantProfile]:
         """Tenants by id."""
+        ...
+
+
+class Clocks(Protocol):
+    """Tenant: what time it is for a tenant."""
+
+    async def now(self, tx: Tx, tenant_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+        """The test clock of a sandbox that has set one, else the wall clock."""
+        ...
+
+
+class SandboxClocks(Protocol):
+    """Tenant: the sandboxes that have a time of their own. In system transactions."""
+
+    async def sandbox_clocks(self, tx: Tx) -> list[SandboxClock]: ...
+
+
+class Receivables(Protocol):
+    """Invoice: what was left to pay just before an instant."""
+
+    async def open_at(
+        self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None, limit: int
+    ) -> Sequence[Receivable]:
+        """The invoices of which something was left, those due first in front."""
+        ...
+
+    async def aged(
+        self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None
+    ) -> Sequence[Aged]:
+        """By currency."""
+        ...
+
+    async def aged_customers(
+        self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None, limit: int
+    ) -> Sequence[Aged]:
+        """By customer and currency, those who owe most first."""
         ...

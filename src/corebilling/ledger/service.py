@@ -1,20 +1,21 @@
 """The ledger: posting journals for documents, and reports."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from corebilling.events.envelope import Envelope
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.journal import JournalDraft
-from corebilling.ledger import reports
+from corebilling.kernel.journal import DocumentType, JournalDraft
+from corebilling.ledger import journal_reading, reports
 from corebilling.ledger.domain.posting import earned_by, prepare
 from corebilling.ledger.opening import open_accounts
 from corebilling.ledger.ports import Tenants
 from corebilling.ledger.queries import journals as queries
-from corebilling.ledger.schemas.reports import AccountOut, EntryFilter, EntryOut, TrialBalanceOut
+from corebilling.ledger.schemas.journals import JournalDetailOut, JournalOut
+from corebilling.ledger.schemas.reports import AccountOut, DeferredRevenueOut, EntryFilter, EntryOut, TrialBalanceOut
 from corebilling.ledger.writing import defer, posted, write
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
@@ -40,8 +41,7 @@ class LedgerService:
         if not drafts:
             return []
         posted_at = self._clock()
-        opened = await queries.enter(tx.conn, tenant_ids=sorted({draft.tenant_id for draft in drafts}))
-        open_from = {row.tenant_id: row.open_from for row in opened}
+        open_from = await self.enter(tx, {draft.tenant_id for draft in drafts})
         postings = [prepare(d, new_id(), posted_at, open_from=open_from.get(d.tenant_id)) for d in drafts]
         deferring = [posting for posting in postings if posting.draft.deferrals]
         tenants = await self._tenants.profiles(tx, {p.draft.tenant_id for p in deferring}) if deferring else {}
@@ -55,9 +55,18 @@ class LedgerService:
         await emit(tx, [posted(p, posted_at, cause) for p, cause in zip(postings, aligned, strict=True)])
         return [posting.journal_id for posting in postings]
 
-    async def accounts(self, tx: Tx, tenant_id: UUID) -> list[AccountOut]:
-        """The tenant's chart of accounts, by code."""
-        return await reports.accounts(tx, tenant_id)
+    async def enter(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, datetime]:
+        """Hold the tenants' months open until this transaction is over; answers from when on those are open that closed any."""
+        rows = await queries.enter(tx.conn, tenant_ids=sorted(set(tenant_ids)))
+        return {row.tenant_id: row.open_from for row in rows}
+
+    async def accounts(self, tx: Tx, tenant_id: UUID, as_of: datetime | None = None) -> list[AccountOut]:
+        """The tenant's chart of accounts, by code, with balances of journals effective before `as_of` (None: all)."""
+        return await reports.accounts(tx, tenant_id, as_of)
+
+    async def account(self, tx: Tx, tenant_id: UUID, code: str, as_of: datetime | None) -> AccountOut:
+        """One account. Raises `NotFound`."""
+        return await reports.account(tx, tenant_id, code, as_of)
 
     async def entries(
         self, tx: Tx, tenant_id: UUID, wanted: EntryFilter, *, before: tuple[UUID, int] | None, limit: int
@@ -68,3 +77,29 @@ class LedgerService:
     async def trial_balance(self, tx: Tx, tenant_id: UUID, as_of: datetime | None) -> TrialBalanceOut:
         """Debits and credits of every account, by currency, of journals effective before `as_of` (None: all)."""
         return await reports.trial_balance(tx, tenant_id, as_of)
+
+    async def deferred_revenue(
+        self, tx: Tx, tenant_id: UUID, currency: str | None, from_month: date | None, to_month: date | None
+    ) -> DeferredRevenueOut:
+        """What each month, given by its first day, earned and will earn of what was billed before it."""
+        return await reports.deferred_revenue(tx, tenant_id, currency, from_month, to_month)
+
+    async def journals(
+        self,
+        tx: Tx,
+        tenant_id: UUID,
+        *,
+        document_type: DocumentType | None = None,
+        from_at: datetime | None = None,
+        to_at: datetime | None = None,
+        before: UUID | None = None,
+        limit: int,
+    ) -> list[JournalOut]:
+        """Journals, newest first."""
+        return await journal_reading.journals(
+            tx, tenant_id, document_type=document_type, from_at=from_at, to_at=to_at, before=before, limit=limit
+        )
+
+    async def journal(self, tx: Tx, tenant_id: UUID, journal_id: UUID) -> JournalDetailOut:
+        """One journal with all of its parts. Raises `NotFound`."""
+        return await journal_reading.journal(tx, tenant_id, journal_id)

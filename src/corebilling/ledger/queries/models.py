@@ -22,6 +22,20 @@ class Deferral(msgspec.Struct, frozen=True, gc=False):
     ends_at: datetime
 
 
+class DeferralShare(msgspec.Struct, frozen=True, gc=False):
+    """A row of deferral_shares."""
+
+    tenant_id: UUID
+    journal_id: UUID
+    deferral_no: int
+    month: date
+    due_at: datetime
+    currency: str
+    account: str
+    amount_minor: int
+    recognition_id: UUID | None
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """A row of entries."""
 

@@ -57,13 +57,13 @@ async def close(
 
 LIST_PERIODS: Final = """-- ledger/periods.sql: ListPeriods
 SELECT tenant_id, open_from, month, closed_at, closed_by FROM ledger_periods
-WHERE tenant_id = $1 AND ($2::timestamptz IS NULL OR open_from < $2)
+WHERE tenant_id = $1 AND ($2::date IS NULL OR month < $2)
 ORDER BY open_from DESC LIMIT $3::int
 """
 
 
 async def list_periods(
-    conn: Connection, *, tenant_id: UUID, before: datetime | None, page: int
+    conn: Connection, *, tenant_id: UUID, before: date | None, page: int
 ) -> list[models.LedgerPeriod]:
     """One page of closings, the latest first."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.LedgerPeriod))

@@ -49,16 +49,31 @@ async def list_accounts(conn: Connection, *, tenant_id: UUID) -> list[models.Led
     return _rows
 
 
+GET_ACCOUNT: Final = """-- ledger/reports.sql: GetAccount
+SELECT tenant_id, code, name, kind, created_at FROM ledger_accounts WHERE tenant_id = $1 AND code = $2
+"""
+
+
+async def get_account(conn: Connection, *, tenant_id: UUID, code: str) -> models.LedgerAccount | None:
+    """One account of the chart."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.LedgerAccount))
+    await _cur.execute(GET_ACCOUNT, (tenant_id, code))
+    _row: models.LedgerAccount | None = await _cur.fetchone()
+    return _row
+
+
 LIST_ENTRIES: Final = """-- ledger/reports.sql: ListEntries
 SELECT e.tenant_id, e.journal_id, e.entry_no, e.account, e.currency, e.amount_minor, e.customer_id FROM entries e
 JOIN journals j ON j.tenant_id = e.tenant_id AND j.journal_id = e.journal_id
 WHERE e.tenant_id = $1
   AND ($2::text IS NULL OR e.account = $2)
-  AND ($3::timestamptz IS NULL OR j.effective_at >= $3)
-  AND ($4::timestamptz IS NULL OR j.effective_at < $4)
-  AND (e.journal_id, e.entry_no) < ($5::uuid, $6::int)
+  AND ($3::text IS NULL OR e.currency = $3)
+  AND ($4::text IS NULL OR j.document_type = $4)
+  AND ($5::timestamptz IS NULL OR j.effective_at >= $5)
+  AND ($6::timestamptz IS NULL OR j.effective_at < $6)
+  AND (e.journal_id, e.entry_no) < ($7::uuid, $8::int)
 ORDER BY e.journal_id DESC, e.entry_no DESC
-LIMIT $7::int
+LIMIT $9::int
 """
 
 
@@ -67,6 +82,8 @@ async def list_entries(
     *,
     tenant_id: UUID,
     account: str | None,
+    currency: str | None,
+    document_type: str | None,
     from_at: datetime | None,
     to_at: datetime | None,
     before_journal_id: UUID,
@@ -75,7 +92,10 @@ async def list_entries(
 ) -> list[models.Entry]:
     """One page of entries, newest journal first."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Entry))
-    await _cur.execute(LIST_ENTRIES, (tenant_id, account, from_at, to_at, before_journal_id, before_entry_no, page))
+    await _cur.execute(
+        LIST_ENTRIES,
+        (tenant_id, account, currency, document_type, from_at, to_at, before_journal_id, before_entry_no, page),
+    )
     _rows: list[models.Entry] = await _cur.fetchall()
     return _rows
 
@@ -85,11 +105,13 @@ SELECT e.tenant_id, e.journal_id, e.entry_no, e.account, e.currency, e.amount_mi
 JOIN journals j ON j.tenant_id = e.tenant_id AND j.journal_id = e.journal_id
 WHERE e.tenant_id = $1 AND e.customer_id = $2
   AND ($3::text IS NULL OR e.account = $3)
-  AND ($4::timestamptz IS NULL OR j.effective_at >= $4)
-  AND ($5::timestamptz IS NULL OR j.effective_at < $5)
-  AND (e.journal_id, e.entry_no) < ($6::uuid, $7::int)
+  AND ($4::text IS NULL OR e.currency = $4)
+  AND ($5::text IS NULL OR j.document_type = $5)
+  AND ($6::timestamptz IS NULL OR j.effective_at >= $6)
+  AND ($7::timestamptz IS NULL OR j.effective_at < $7)
+  AND (e.journal_id, e.entry_no) < ($8::uuid, $9::int)
 ORDER BY e.journal_id DESC, e.entry_no DESC
-LIMIT $8::int
+LIMIT $10::int
 """
 
 
@@ -99,6 +121,8 @@ async def list_customer_entries(
     tenant_id: UUID,
     customer_id: UUID | None,
     account: str | None,
+    currency: str | None,
+    document_type: str | None,
     from_at: datetime | None,
     to_at: datetime | None,
     before_journal_id: UUID,
@@ -109,7 +133,18 @@ async def list_customer_entries(
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Entry))
     await _cur.execute(
         LIST_CUSTOMER_ENTRIES,
-        (tenant_id, customer_id, account, from_at, to_at, before_journal_id, before_entry_no, page),
+        (
+            tenant_id,
+            customer_id,
+            account,
+            currency,
+            document_type,
+            from_at,
+            to_at,
+            before_journal_id,
+            before_entry_no,
+            page,
+        ),
     )
     _rows: list[models.Entry] = await _cur.fetchall()
     return _rows
@@ -122,11 +157,12 @@ WHERE e.tenant_id = $1 AND j.tenant_id = $1 AND j.document_id = $2
   AND j.document_type = ANY($3::text[])
   AND ($4::text IS NULL OR e.account = $4)
   AND ($5::uuid IS NULL OR e.customer_id = $5)
-  AND ($6::timestamptz IS NULL OR j.effective_at >= $6)
-  AND ($7::timestamptz IS NULL OR j.effective_at < $7)
-  AND (e.journal_id, e.entry_no) < ($8::uuid, $9::int)
+  AND ($6::text IS NULL OR e.currency = $6)
+  AND ($7::timestamptz IS NULL OR j.effective_at >= $7)
+  AND ($8::timestamptz IS NULL OR j.effective_at < $8)
+  AND (e.journal_id, e.entry_no) < ($9::uuid, $10::int)
 ORDER BY e.journal_id DESC, e.entry_no DESC
-LIMIT $10::int
+LIMIT $11::int
 """
 
 
@@ -138,6 +174,7 @@ async def list_document_entries(
     document_types: Sequence[str | None],
     account: str | None,
     customer_id: UUID | None,
+    currency: str | None,
     from_at: datetime | None,
     to_at: datetime | None,
     before_journal_id: UUID,
@@ -154,6 +191,7 @@ async def list_document_entries(
             list(document_types),
             account,
             customer_id,
+            currency,
             from_at,
             to_at,
             before_journal_id,
@@ -180,21 +218,76 @@ async def journals_by_id(
     return _rows
 
 
+LIST_JOURNALS: Final = """-- ledger/reports.sql: ListJournals
+SELECT tenant_id, journal_id, document_type, document_id, currency, total_minor, entry_count, effective_at, posted_at, description, digest FROM journals
+WHERE tenant_id = $1
+  AND ($2::text IS NULL OR document_type = $2)
+  AND ($3::timestamptz IS NULL OR effective_at >= $3)
+  AND ($4::timestamptz IS NULL OR effective_at < $4)
+  AND ($5::uuid IS NULL OR journal_id < $5)
+ORDER BY journal_id DESC
+LIMIT $6::int
+"""
+
+
+async def list_journals(
+    conn: Connection,
+    *,
+    tenant_id: UUID,
+    document_type: str | None,
+    from_at: datetime | None,
+    to_at: datetime | None,
+    before_id: UUID | None,
+    page: int,
+) -> list[models.Journal]:
+    """One page of journals, newest first."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Journal))
+    await _cur.execute(LIST_JOURNALS, (tenant_id, document_type, from_at, to_at, before_id, page))
+    _rows: list[models.Journal] = await _cur.fetchall()
+    return _rows
+
+
+DEFERRALS_OF: Final = """-- ledger/reports.sql: DeferralsOf
+SELECT tenant_id, journal_id, deferral_no, currency, account, amount_minor, starts_at, ends_at FROM deferrals WHERE tenant_id = $1 AND journal_id = $2 ORDER BY deferral_no
+"""
+
+
+async def deferrals_of(conn: Connection, *, tenant_id: UUID, journal_id: UUID) -> list[models.Deferral]:
+    """What a journal put off."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Deferral))
+    await _cur.execute(DEFERRALS_OF, (tenant_id, journal_id))
+    _rows: list[models.Deferral] = await _cur.fetchall()
+    return _rows
+
+
+SHARES_OF: Final = """-- ledger/reports.sql: SharesOf
+SELECT tenant_id, journal_id, deferral_no, month, due_at, currency, account, amount_minor, recognition_id FROM deferral_shares WHERE tenant_id = $1 AND journal_id = $2 ORDER BY deferral_no, month
+"""
+
+
+async def shares_of(conn: Connection, *, tenant_id: UUID, journal_id: UUID) -> list[models.DeferralShare]:
+    """By which months it is earned."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.DeferralShare))
+    await _cur.execute(SHARES_OF, (tenant_id, journal_id))
+    _rows: list[models.DeferralShare] = await _cur.fetchall()
+    return _rows
+
+
 ACCOUNT_TOTALS: Final = """-- ledger/reports.sql: AccountTotals
 SELECT e.account, e.currency,
   coalesce(sum(e.amount_minor) FILTER (WHERE e.amount_minor > 0), 0)::numeric AS debit_minor,
   coalesce(-sum(e.amount_minor) FILTER (WHERE e.amount_minor < 0), 0)::numeric AS credit_minor
 FROM entries e
-WHERE e.tenant_id = $1
+WHERE e.tenant_id = $1 AND ($2::text IS NULL OR e.account = $2)
 GROUP BY e.account, e.currency
 ORDER BY e.currency, e.account
 """
 
 
-async def account_totals(conn: Connection, *, tenant_id: UUID) -> list[AccountTotalsRow]:
-    """Debits and credits of each account and currency over all time: the trial balance."""
+async def account_totals(conn: Connection, *, tenant_id: UUID, account: str | None) -> list[AccountTotalsRow]:
+    """Debits and credits of each account and currency over all time: the trial balance, or one account of it."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(AccountTotalsRow))
-    await _cur.execute(ACCOUNT_TOTALS, (tenant_id,))
+    await _cur.execute(ACCOUNT_TOTALS, (tenant_id, account))
     _rows: list[AccountTotalsRow] = await _cur.fetchall()
     return _rows
 
@@ -206,14 +299,17 @@ SELECT e.account, e.currency,
 FROM entries e
 JOIN journals j ON j.tenant_id = e.tenant_id AND j.journal_id = e.journal_id
 WHERE e.tenant_id = $1 AND j.tenant_id = $1 AND j.effective_at < $2
+  AND ($3::text IS NULL OR e.account = $3)
 GROUP BY e.account, e.currency
 ORDER BY e.currency, e.account
 """
 
 
-async def account_totals_as_of(conn: Connection, *, tenant_id: UUID, as_of: datetime) -> list[AccountTotalsAsOfRow]:
+async def account_totals_as_of(
+    conn: Connection, *, tenant_id: UUID, as_of: datetime, account: str | None
+) -> list[AccountTotalsAsOfRow]:
     """The same over journals effective before an instant."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(AccountTotalsAsOfRow))
-    await _cur.execute(ACCOUNT_TOTALS_AS_OF, (tenant_id, as_of))
+    await _cur.execute(ACCOUNT_TOTALS_AS_OF, (tenant_id, as_of, account))
     _rows: list[AccountTotalsAsOfRow] = await _cur.fetchall()
     return _rows

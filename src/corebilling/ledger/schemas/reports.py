@@ -1,17 +1,29 @@
 """Wire structs of the ledger. Amounts are integer minor units of `currency`."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
+from corebilling.kernel.journal import DocumentType
+
+
+class BalanceOut(msgspec.Struct, frozen=True):
+    """An account's debits and credits in a currency, and the one less the other."""
+
+    currency: str
+    debit_minor: int
+    credit_minor: int
+    balance_minor: int
+
 
 class AccountOut(msgspec.Struct, frozen=True):
-    """An account of the tenant's chart; `id` is its code."""
+    """An account of the tenant's chart; `id` is its code. `balances` has the currencies that were posted to it."""
 
     id: str
     name: str
     kind: str
+    balances: list[BalanceOut]
 
 
 class EntryOut(msgspec.Struct, frozen=True):
@@ -40,6 +52,8 @@ class EntryFilter(msgspec.Struct, frozen=True):
     customer_id: UUID | None = None
     from_at: datetime | None = None
     to_at: datetime | None = None
+    document_type: DocumentType | None = None
+    currency: str | None = None
 
 
 class AccountTotalOut(msgspec.Struct, frozen=True):
@@ -68,3 +82,27 @@ class TrialBalanceOut(msgspec.Struct, frozen=True):
 
     as_of: datetime | None
     currencies: list[CurrencyTotalOut]
+
+
+class DeferredMonthOut(msgspec.Struct, frozen=True):
+    """What a month earns of what was billed before, on one account: posted already, and still to come."""
+
+    currency: str
+    month: date
+    account: str
+    recognised_minor: int
+    deferred_minor: int
+
+
+class DeferredCurrencyOut(msgspec.Struct, frozen=True):
+    """What is left to earn in a currency: the balance of Deferred revenue."""
+
+    currency: str
+    deferred_minor: int
+
+
+class DeferredRevenueOut(msgspec.Struct, frozen=True):
+    """Deferred revenue by month."""
+
+    totals: list[DeferredCurrencyOut]
+    months: list[DeferredMonthOut]

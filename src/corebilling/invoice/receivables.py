@@ -1,0 +1,61 @@
+"""What was left of invoices at any instant, for the ledger's ageing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from corebilling.invoice.queries import receivables as queries
+from corebilling.kernel.receivable import Aged, Receivable
+from corebilling.platform.db import Tx
+
+
+class Receivables:
+    """Looks back by the changes that each invoice's state had. Drafts, void and uncollectible invoices owe nothing."""
+
+    async def open_at(
+        self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None, limit: int
+    ) -> Sequence[Receivable]:
+        """The invoices of which something was left just before `as_of`, those due first in front."""
+        rows = await queries.left_at(
+            tx.conn, tenant_id=tenant_id, as_of=as_of, currency=currency, customer_id=customer_id, page=limit
+        )
+        return [
+            Receivable(r.invoice_id, r.number, r.customer_id, r.currency, r.issued_at, r.due_at, r.left_minor)
+            for r in rows
+        ]
+
+    async def aged(
+        self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None
+    ) -> Sequence[Aged]:
+        """What was left just before `as_of`, by currency."""
+        over_30, over_60, over_90 = (as_of - timedelta(days=days) for days in (30, 60, 90))
+        rows = await queries.aged_totals(
+            tx.conn, tenant_id=tenant_id, as_of=as_of, currency=currency, customer_id=customer_id,
+            over_30=over_30, over_60=over_60, over_90=over_90,
+        )  # fmt: skip
+        return [_aged(row, None, row.customer_count or 0) for row in rows]
+
+    async def aged_customers(
+        self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None, limit: int
+    ) -> Sequence[Aged]:
+        """The same by customer and currency, those who owe most first."""
+        over_30, over_60, over_90 = (as_of - timedelta(days=days) for days in (30, 60, 90))
+        rows = await queries.aged_customers(
+            tx.conn, tenant_id=tenant_id, as_of=as_of, currency=currency, customer_id=customer_id,
+            over_30=over_30, over_60=over_60, over_90=over_90, page=limit,
+        )  # fmt: skip
+        return [_aged(row, row.customer_id, 1) for row in rows]
+
+
+def _aged(row: queries.AgedTotalsRow | queries.AgedCustomersRow, customer_id: UUID | None, customers: int) -> Aged:
+    assert row.currency is not None, "an invoice has a currency"
+    return Aged(
+        currency=row.currency,
+        customer_id=customer_id,
+        customer_count=customers,
+        not_due_minor=row.not_due_minor or 0,
+        days_0_30_minor=row.days_0_30_minor or 0,
+        days_31_60_minor=row.days_31_60_minor or 0,
+        days_61_90_minor=row.days_61_90_minor or 0,
+        over_90_minor=row.over_90_minor or 0,
+    )

@@ -1,0 +1,103 @@
+"""Journals by hand, and accounts of the tenant's own to post them to."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from corebilling.kernel.clock import Clock
+from corebilling.kernel.errors import Conflict, FieldError, Invalid, invalid_field
+from corebilling.kernel.ids import new_id
+from corebilling.kernel.journal import EntryDraft, JournalDraft, PostedDocument
+from corebilling.kernel.money import exponent
+from corebilling.ledger.domain.chart import BY_CODE, CONTROL_ACCOUNTS
+from corebilling.ledger.ports import Clocks
+from corebilling.ledger.queries import manual as queries
+from corebilling.ledger.queries import reports
+from corebilling.ledger.schemas.journals import AccountCreate, ManualJournalCreate
+from corebilling.ledger.schemas.reports import AccountOut
+from corebilling.ledger.service import LedgerService
+from corebilling.platform.db import Tx
+
+
+class ManualJournals:
+    """What accountants post themselves."""
+
+    def __init__(self, *, clock: Clock, clocks: Clocks, ledger: LedgerService) -> None:
+        self._clock = clock
+        self._clocks = clocks
+        self._ledger = ledger
+
+    async def post(self, tx: Tx, tenant_id: UUID, data: ManualJournalCreate, posted_by: str) -> UUID:
+        """Post a balanced journal and answer its id.
+
+        Raises `Invalid` where it doesn't balance, names an account that isn't in the chart or that only documents post to,
+        or takes effect later than now in the tenant's time.
+        """
+        exponent(data.currency)
+        await self._require_accounts(tx, tenant_id, [entry.account for entry in data.entries])
+        now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
+        effective_at = data.effective_at or now
+        if effective_at > now:
+            raise invalid_field("/effective_at", f"it is {now.isoformat()} for this tenant; post what has happened")
+        draft = JournalDraft(
+            tenant_id=tenant_id,
+            document_type="manual",
+            document_id=new_id(),
+            currency=data.currency,
+            effective_at=effective_at,
+            description=data.description,
+            entries=tuple(EntryDraft(e.account, e.amount_minor, e.customer_id) for e in data.entries),
+        )
+        [journal_id] = await self._ledger.post(tx, [draft])
+        await queries.add_manual(
+            tx.conn,
+            tenant_id=tenant_id,
+            manual_id=draft.document_id,
+            journal_id=journal_id,
+            currency=data.currency,
+            total_minor=sum(max(entry.amount_minor, 0) for entry in data.entries),
+            reference=data.reference,
+            posted_by=posted_by,
+            created_at=self._clock(),
+        )
+        return journal_id
+
+    async def open_account(self, tx: Tx, tenant_id: UUID, data: AccountCreate) -> AccountOut:
+        """Open an account. Raises `Conflict` for a code that is taken."""
+        row = None
+        if data.code not in BY_CODE:
+            row = await queries.add_account(
+                tx.conn,
+                tenant_id=tenant_id,
+                code=data.code,
+                name=data.name,
+                kind=data.kind,
+                created_at=self._clock(),
+            )
+        if row is None:
+            raise Conflict(f"there is an account {data.code}; choose another code", code="account_exists")
+        return AccountOut(row.code, row.name, row.kind, [])
+
+    async def documents(
+        self, tx: Tx, document_type: str, after: tuple[UUID, UUID], limit: int
+    ) -> Sequence[PostedDocument]:
+        """Journals by hand, across tenants, in the order of their keys: for the proof."""
+        rows = await queries.manual_in_order(tx.conn, after_tenant_id=after[0], after_document_id=after[1], page=limit)
+        return [PostedDocument(r.tenant_id, r.manual_id, r.journal_id, r.currency, r.total_minor) for r in rows]
+
+    async def _require_accounts(self, tx: Tx, tenant_id: UUID, codes: Sequence[str]) -> None:
+        chart = BY_CODE.keys() | {row.code for row in await reports.list_accounts(tx.conn, tenant_id=tenant_id)}
+        wrong = [
+            FieldError(f"/entries/{place}/account", f"{code} is {why}")
+            for place, code in enumerate(codes)
+            if (why := _refusal(code, code in chart))
+        ]
+        if wrong:
+            raise Invalid("post to other accounts", code="invalid_account", fields=wrong)
+
+
+def _refusal(code: str, known: bool) -> str | None:
+    if not known:
+        return "not in the chart of accounts; open it first"
+    if code in CONTROL_ACCOUNTS:
+        return "kept by documents alone; issue a credit note, a grant, a refund or a write-off"
+    return None
