@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from dependency_injector import containers, providers
 
 from corebilling.customer.service import CustomerService
+from corebilling.invoice.downloads import Downloads
 from corebilling.invoice.handlers import HANDLERS as INVOICE_HANDLERS
 from corebilling.invoice.receivables import Receivables
 from corebilling.invoice.service import InvoiceService
@@ -44,6 +45,7 @@ from corebilling.platform.jobs.kinds import JobHost
 from corebilling.platform.jobs.service import JobService
 from corebilling.platform.jobs.worker import JobWorker
 from corebilling.platform.secrets import SecretBox, generate_key
+from corebilling.platform.storage import ObjectStore
 from corebilling.pricing.new_tenants import DefaultRateCards
 from corebilling.pricing.service import PricingService
 from corebilling.rating.change_previews import ChangePreviews
@@ -102,6 +104,14 @@ def _secret_box(settings: Settings) -> SecretBox:
     return SecretBox(settings.encryption_keys or [generate_key()])
 
 
+def _object_store(settings: Settings) -> ObjectStore | None:
+    if not settings.object_store_url:
+        return None
+    return ObjectStore(
+        settings.object_store_url, region=settings.object_store_region, endpoint=settings.object_store_endpoint
+    )
+
+
 def _delivery_config(settings: Settings) -> DeliveryConfig:
     return DeliveryConfig(
         claim_limit=settings.webhook_worker_limit,
@@ -143,6 +153,7 @@ class Container(containers.DeclarativeContainer):
         nats=providers.Singleton(NatsBus, settings.provided.nats_url, max_age=settings.provided.event_retention),
     )
     secret_box = providers.Singleton(_secret_box, settings)
+    object_store = providers.Singleton(_object_store, settings)
     job_service = providers.Singleton(JobService, clock=clock)
 
     # --- contexts, in an order without circles: checks and meters first, then who sells and who buys, what is sold, who agreed,
@@ -235,6 +246,7 @@ class Container(containers.DeclarativeContainer):
         allow_private_targets=settings.provided.gateway_allow_private_targets,
     )
     notice_intake = providers.Singleton(NoticeIntake, db=database, clock=clock, secret_box=secret_box)
+    downloads = providers.Singleton(Downloads, logos=tenant_service, store=object_store)
     payment_service = providers.Singleton(
         PaymentService, clock=clock, clocks=tenant_service, invoices=invoice_service, ledger=ledger_service
     )

@@ -56,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     usage_grace_seconds: NotNegative = 3600
     late_usage_delay_seconds: NotNegative = 86400
 
+    object_store_url: str = ""
+    object_store_region: str = ""
+    object_store_endpoint: str = ""
+
     tax_engine_url: str = ""
     tax_engine_token: str = ""
 
@@ -142,6 +146,8 @@ def _contradictions(settings: Settings) -> list[str]:
         wrong.append("ENCRYPTION_KEYS: set at least one key; `corebilling keys generate` makes one")
     if settings.ledger_signing_key and not _is_key(settings.ledger_signing_key):
         wrong.append("LEDGER_SIGNING_KEY: set it to 32 bytes in base64; `corebilling keys generate` makes them")
+    if settings.object_store_url and urlsplit(settings.object_store_url).scheme not in ("file", "s3"):
+        wrong.append("OBJECT_STORE_URL: set it to a URL such as s3://bucket/prefix or file:///var/lib/corebilling")
     if settings.tax_engine_url and urlsplit(settings.tax_engine_url).scheme not in ("http", "https"):
         wrong.append("TAX_ENGINE_URL: set it to a URL such as https://tax.example.com/quotes")
     if settings.webhook_max_delay_seconds < settings.webhook_base_delay_seconds:

@@ -71,6 +71,14 @@ class Clocks(Protocol):
         ...
 
 
+class Logos(Protocol):
+    """Tenant: the picture at the head of its documents."""
+
+    async def logo(self, tx: Tx, tenant_id: UUID) -> bytes | None:
+        """PNG, JPEG or SVG; None where the tenant has none."""
+        ...
+
+
 class Ledger(Protocol):
     """Ledger: journals in the document's own transaction."""
 

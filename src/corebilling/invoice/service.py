@@ -1,6 +1,5 @@
 """Invoices: what others may ask of them."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -18,10 +17,8 @@ from corebilling.invoice.drafting import Drafting, unknown
 from corebilling.invoice.finalising import Finalising
 from corebilling.invoice.finding import InvoiceFilter
 from corebilling.invoice.issuing import Issuing
-from corebilling.invoice.pdf.render import Printable, render
 from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Prices, Subscriptions, Tenants, Wallets
 from corebilling.invoice.queries import agenda, groups
-from corebilling.invoice.queries import credits as applications
 from corebilling.invoice.queries import invoices as reads
 from corebilling.invoice.queries.models import Invoice, InvoiceState
 from corebilling.invoice.schemas import (
@@ -197,20 +194,6 @@ class InvoiceService:
                 tx.conn, tenant_id=tenant_id, group_id=invoice.group_id, invoice_id=invoice_id
             )
         return reading.explanation(invoice, lines, ratings)
-
-    async def printable(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> Printable:
-        """What the PDF shows; render it with `pdf` outside the transaction. Raises `NotFound`."""
-        invoice, state = await self._load(tx, tenant_id, invoice_id)
-        lines = await reads.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
-        issued_at = invoice.issued_at
-        notes = issued_at and await applications.credits_at_issue(
-            tx.conn, tenant_id=tenant_id, invoice_id=invoice_id, issued_at=issued_at
-        )
-        return Printable.of(invoice, state, lines, [(row.number, row.amount_minor) for row in notes or ()])
-
-    async def pdf(self, printable: Printable) -> bytes:
-        """The invoice as a PDF, the same bytes each time; set in a thread, for it takes tens of milliseconds."""
-        return await asyncio.to_thread(render, printable)
 
     async def documents(
         self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int

@@ -64,20 +64,6 @@ async def explain_invoice(
     return await edge.query(lambda tx: invoice_service.explain(tx, edge.tenant_id, invoice_id))
 
 
-@get("/v1/invoices/{invoice_id:uuid}/download", scope=READ, summary="Download an invoice as a PDF")
-async def download_invoice(
-    invoice_id: UUID, edge: NamedDependency[Edge], invoice_service: NamedDependency[InvoiceService]
-) -> Response[bytes]:
-    """The invoice as it was issued; a draft or a void one says so across the page."""
-    printable = await edge.query(lambda tx: invoice_service.printable(tx, edge.tenant_id, invoice_id))
-    name = printable.title.lower().replace(" ", "-")
-    return Response(
-        await invoice_service.pdf(printable),
-        media_type="application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{ascii_name(name)}.pdf"'},
-    )
-
-
 @post("/v1/invoices", scope=WRITE, status_code=201, summary="Draft a one-off invoice")
 async def create_invoice(
     data: InvoiceCreate, edge: NamedDependency[Edge], invoice_service: NamedDependency[InvoiceService]
@@ -113,16 +99,10 @@ async def void_invoice(
     return await edge.command(lambda tx: invoice_service.void(tx, edge.tenant_id, invoice_id, data.reason), status=200)
 
 
-def ascii_name(name: str) -> str:
-    """A file name that every header and file system takes."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-
-
 ROUTES = (
     list_invoices,
     show_invoice,
     explain_invoice,
-    download_invoice,
     create_invoice,
     finalize_invoice,
     delete_invoice,
