@@ -39,17 +39,18 @@ UPDATE subscriptions AS s SET
   missing_payment_method = n.missing_payment_method, payment_method = n.payment_method, ends_at = n.ends_at,
   credit_at_end = n.credit_at_end, cancel_reason = n.cancel_reason, opening_at = n.opening_at,
   reminder_at = n.reminder_at, expires_at = n.expires_at, requests = n.requests, phased = n.phased,
-  interrupted = n.interrupted, discounted = n.discounted, status = n.status, seq = n.seq, updated_at = n.updated_at
+  interrupted = n.interrupted, discounted = n.discounted, overdue = n.overdue, status = n.status, seq = n.seq, updated_at = n.updated_at
 FROM unnest(@tenant_ids::uuid[], @subscription_ids::uuid[], @external_ids::text[], @plan_ids::uuid[], @plan_codes::text[],
   @plan_versions::integer[], @intervals::text[], @interval_counts::integer[], @anchor_ats::timestamptz[],
   @billing_starts_ats::timestamptz[], @trial_ends_ats::timestamptz[], @missing_payment_methods::text[],
   @payment_methods::text[], @ends_ats::timestamptz[], @credits_at_end::boolean[], @cancel_reasons::text[],
   @opening_ats::timestamptz[], @reminder_ats::timestamptz[], @expires_ats::timestamptz[], @requests::integer[],
-  @phased::boolean[], @interrupted::boolean[], @discounted::boolean[], @statuses::text[], @seqs::bigint[],
+  @phased::boolean[], @interrupted::boolean[], @discounted::boolean[], @overdue::boolean[], @statuses::text[], @seqs::bigint[],
   @updated_ats::timestamptz[])
   AS n(tenant_id, subscription_id, external_id, plan_id, plan_code, plan_version, billing_interval, interval_count,
        anchor_at, billing_starts_at, trial_ends_at, missing_payment_method, payment_method, ends_at, credit_at_end,
-       cancel_reason, opening_at, reminder_at, expires_at, requests, phased, interrupted, discounted, status, seq, updated_at)
+       cancel_reason, opening_at, reminder_at, expires_at, requests, phased, interrupted, discounted, overdue, status, seq,
+       updated_at)
 WHERE s.tenant_id = n.tenant_id AND s.subscription_id = n.subscription_id;
 
 -- name: RemovePhases :exec

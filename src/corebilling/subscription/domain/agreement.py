@@ -111,7 +111,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one subscription. There is always a first term; it begins with billing, after any trial.
 
     `opening_at`, `reminder_at` and `expires_at` are what is still to be done, and when; None once it is done.
-    `requests` counts the invoices asked for between closings.
+    `requests` counts the invoices asked for between closings. `overdue`: an invoice of it is being dunned.
     """
 
     tenant_id: UUID
@@ -139,6 +139,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     reminder_at: datetime | None = None
     expires_at: datetime | None = None
     requests: int = 0
+    overdue: bool = False
     pauses: tuple[Pause, ...] = ()
     coupons: tuple[Redemption, ...] = ()
     seq: int = 1

@@ -136,8 +136,21 @@ def _open(agreement: Agreement, at: datetime) -> Done:
     return opened, (facts.invoice_requested(opened, "opening", at),)
 
 
+def standing(agreement: Agreement) -> Done:
+    """Active or past due, as its invoices are paid or not; any other state stays."""
+    if agreement.status == "active" and agreement.overdue:
+        return _moved(agreement, "past_due")
+    if agreement.status == "past_due" and not agreement.overdue:
+        return _moved(agreement, "active")
+    return agreement, ()
+
+
 def _moved(agreement: Agreement, status: str) -> Done:
     before = agreement.status
     require_move(before, status)
     after = msgspec.structs.replace(agreement, status=status)
-    return after, (facts.moved(after, before),)
+    told: Facts = (facts.moved(after, before),)
+    if status != "active":
+        return after, told
+    after, more = standing(after)
+    return after, told + more

@@ -73,6 +73,7 @@ class GetAgreementsRow(msgspec.Struct, frozen=True, gc=False):
     phased: bool
     interrupted: bool
     discounted: bool
+    overdue: bool
     phases: str
     pauses: str
     coupons: str
@@ -105,7 +106,7 @@ async def get_plain_contracts(
 
 
 GET_AGREEMENTS: Final = """-- subscription/timelines.sql: GetAgreements
-SELECT s.tenant_id, s.subscription_id, s.external_id, s.customer_id, s.customer_external_id, s.plan_id, s.plan_code, s.currency, s.time_zone, s.interval, s.interval_count, s.starts_at, s.anchor_at, s.ends_at, s.status, s.seq, s.created_at, s.updated_at, s.plan_version, s.billing_starts_at, s.trial_ends_at, s.missing_payment_method, s.payment_method, s.alignment, s.proration, s.consolidate, s.credit_at_end, s.cancel_reason, s.opening_at, s.reminder_at, s.expires_at, s.requests, s.phased, s.interrupted, s.discounted,
+SELECT s.tenant_id, s.subscription_id, s.external_id, s.customer_id, s.customer_external_id, s.plan_id, s.plan_code, s.currency, s.time_zone, s.interval, s.interval_count, s.starts_at, s.anchor_at, s.ends_at, s.status, s.seq, s.created_at, s.updated_at, s.plan_version, s.billing_starts_at, s.trial_ends_at, s.missing_payment_method, s.payment_method, s.alignment, s.proration, s.consolidate, s.credit_at_end, s.cancel_reason, s.opening_at, s.reminder_at, s.expires_at, s.requests, s.phased, s.interrupted, s.discounted, s.overdue,
   coalesce(CASE WHEN s.phased THEN (
     SELECT json_agg(p ORDER BY p.starts_at)::text FROM subscription_phases AS p
     WHERE p.tenant_id = s.tenant_id AND p.subscription_id = s.subscription_id) END, '[]')::text AS phases,
@@ -157,17 +158,18 @@ UPDATE subscriptions AS s SET
   missing_payment_method = n.missing_payment_method, payment_method = n.payment_method, ends_at = n.ends_at,
   credit_at_end = n.credit_at_end, cancel_reason = n.cancel_reason, opening_at = n.opening_at,
   reminder_at = n.reminder_at, expires_at = n.expires_at, requests = n.requests, phased = n.phased,
-  interrupted = n.interrupted, discounted = n.discounted, status = n.status, seq = n.seq, updated_at = n.updated_at
+  interrupted = n.interrupted, discounted = n.discounted, overdue = n.overdue, status = n.status, seq = n.seq, updated_at = n.updated_at
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[],
   $6::integer[], $7::text[], $8::integer[], $9::timestamptz[],
   $10::timestamptz[], $11::timestamptz[], $12::text[],
   $13::text[], $14::timestamptz[], $15::boolean[], $16::text[],
   $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::integer[],
-  $21::boolean[], $22::boolean[], $23::boolean[], $24::text[], $25::bigint[],
-  $26::timestamptz[])
+  $21::boolean[], $22::boolean[], $23::boolean[], $24::boolean[], $25::text[], $26::bigint[],
+  $27::timestamptz[])
   AS n(tenant_id, subscription_id, external_id, plan_id, plan_code, plan_version, billing_interval, interval_count,
        anchor_at, billing_starts_at, trial_ends_at, missing_payment_method, payment_method, ends_at, credit_at_end,
-       cancel_reason, opening_at, reminder_at, expires_at, requests, phased, interrupted, discounted, status, seq, updated_at)
+       cancel_reason, opening_at, reminder_at, expires_at, requests, phased, interrupted, discounted, overdue, status, seq,
+       updated_at)
 WHERE s.tenant_id = n.tenant_id AND s.subscription_id = n.subscription_id
 """
 
@@ -198,6 +200,7 @@ async def save_subscriptions(
     phased: Sequence[bool | None],
     interrupted: Sequence[bool | None],
     discounted: Sequence[bool | None],
+    overdue: Sequence[bool | None],
     statuses: Sequence[str | None],
     seqs: Sequence[int | None],
     updated_ats: Sequence[datetime | None],
@@ -230,6 +233,7 @@ async def save_subscriptions(
             list(phased),
             list(interrupted),
             list(discounted),
+            list(overdue),
             list(statuses),
             list(seqs),
             list(updated_ats),
