@@ -39,7 +39,7 @@ class Seller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Customer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    address: PostalAddress
+    billing_address: PostalAddress
     tax_ids: tuple[TaxId, ...] = ()
     tax_status: TaxStatus = "taxable"
     exemption_reason: str | None = None
@@ -82,7 +82,7 @@ def test_an_example_comes_to_what_the_guide_says(body: str, taxes: str, total: s
     )
     bought = example.customer
     customer = CustomerProfile(
-        SELLER, BUYER, "c", "C", None, example.currency, "UTC", bought.address, bought.tax_ids, bought.tax_status,
+        SELLER, BUYER, "c", "C", None, example.currency, "UTC", bought.billing_address, bought.tax_ids, bought.tax_status,
         bought.exemption_reason,
     )  # fmt: skip
     rates = [kept(number, rate) for number, rate in enumerate(example.rates)]

@@ -12,16 +12,14 @@ from corebilling.invoice.domain.tax import AppliedRate, TaxCategory
 from corebilling.kernel.decimals import plain
 from corebilling.kernel.errors import FieldError
 from corebilling.kernel.money import EXACT
-from corebilling.kernel.party import CustomerProfile, TaxId, TenantProfile
+from corebilling.kernel.party import CustomerProfile, TenantProfile
+from corebilling.kernel.tax_ids import country_of
 
 FINEST = -8
 """The last decimal that a rate may have."""
 
 REVERSE_CHARGE = "Reverse charge: the customer accounts for the tax"
 EXEMPT = "Exempt from tax"
-
-_PREFIXES = {"GR": "EL"}
-"""Countries whose European tax ids begin with other letters (Directive 2006/112/EC art. 215)."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -127,12 +125,6 @@ def applied(rates: Sequence[TaxRate], tenant: TenantProfile, customer: CustomerP
     return tuple(_applied(rate, customer, abroad) for rate in rates)
 
 
-def has_tax_id_of(country: str, tax_ids: Iterable[TaxId]) -> bool:
-    """Whether one of the ids, whose form was checked when they were stored, is of that country."""
-    prefix, national = _PREFIXES.get(country, country), f"{country.lower()}_"
-    return any(i.value.startswith(prefix) if i.kind == "eu_vat" else i.kind.startswith(national) for i in tax_ids)
-
-
 def _fits(rate: TaxRate, place: Place, tax_category: str | None, on: date) -> bool:
     return (
         rate.country == place.country
@@ -151,7 +143,8 @@ def _business_abroad(tenant: TenantProfile, customer: CustomerProfile) -> bool:
     home, address = seat(tenant), customer.address
     if home is None or address is None or address.country is None:
         return False
-    return address.country != home.country and has_tax_id_of(address.country, customer.tax_ids)
+    # the form of tax ids was checked when they were stored
+    return address.country != home.country and any(country_of(one) == address.country for one in customer.tax_ids)
 
 
 def _applied(rate: TaxRate, customer: CustomerProfile, abroad: bool) -> AppliedRate:
