@@ -108,7 +108,11 @@ def _object_store(settings: Settings) -> ObjectStore | None:
     if not settings.object_store_url:
         return None
     return ObjectStore(
-        settings.object_store_url, region=settings.object_store_region, endpoint=settings.object_store_endpoint
+        settings.object_store_url,
+        region=settings.object_store_region,
+        endpoint=settings.object_store_endpoint,
+        access_key_id=settings.object_store_access_key_id,
+        secret_access_key=settings.object_store_secret_access_key,
     )
 
 

@@ -59,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     object_store_url: str = ""
     object_store_region: str = ""
     object_store_endpoint: str = ""
+    object_store_access_key_id: str = ""
+    object_store_secret_access_key: str = ""
 
     tax_engine_url: str = ""
     tax_engine_token: str = ""

@@ -65,6 +65,7 @@ class LocalInstallation:
             "DATABASE_URL": self.app_url,
             "NATS_URL": self.stack.nats_url,
             "ENCRYPTION_KEYS": kept.encryption_key,
+            "OBJECT_STORE_URL": (self.data.absolute() / "documents").as_uri(),
             **self._environment,
         }
         self.environment = environment

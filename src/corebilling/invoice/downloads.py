@@ -22,7 +22,8 @@ from corebilling.invoice.pdf.invoices import InvoiceContent, printable_invoice
 from corebilling.invoice.pdf.printable import Printable
 from corebilling.invoice.pdf.typesetting import render
 from corebilling.invoice.ports import Logos
-from corebilling.invoice.queries import credits, downloads, invoices
+from corebilling.invoice.queries import credits as notes
+from corebilling.invoice.queries import downloads, invoices
 from corebilling.kernel.errors import NotFound, Unavailable
 from corebilling.platform.db import Tx
 from corebilling.platform.storage import ObjectStore, tenant_key
@@ -69,28 +70,28 @@ class Downloads:
         [state] = await invoices.get_states(tx.conn, tenant_id=tenant_id, invoice_ids=[invoice_id])
         lines = await invoices.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
         taxes = await downloads.line_taxes_of_invoice(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
-        notes: list[tuple[str, int]] = []
+        applied: list[tuple[str, int]] = []
         prepaid = 0
         if issued_at := invoice.issued_at:
-            found = await credits.credits_at_issue(
+            found = await notes.credits_at_issue(
                 tx.conn, tenant_id=tenant_id, invoice_id=invoice_id, issued_at=issued_at
             )
-            notes = [(row.number, row.amount_minor) for row in found]
+            applied = [(row.number, row.amount_minor) for row in found]
             prepaid = await downloads.prepaid_at_issue(
                 tx.conn, tenant_id=tenant_id, invoice_id=invoice_id, issued_at=issued_at
             ) or 0  # fmt: skip
         logo = await self._logos.logo(tx, tenant_id)
-        return InvoiceContent(invoice, state, lines, _by_line(taxes), notes, prepaid, logo)
+        return InvoiceContent(invoice, state, lines, _by_line(taxes), applied, prepaid, logo)
 
     async def credit_note(self, tx: Tx, tenant_id: UUID, credit_note_id: UUID) -> CreditNoteContent:
         """A credit note with all that its documents need. Raises `NotFound`."""
-        note = await credits.get_credit_note(tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id)
+        note = await notes.get_credit_note(tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id)
         if note is None:
             raise NotFound(
                 f"there is no credit note {credit_note_id}; list credit notes to find its id",
                 code="credit_note_not_found",
             )
-        lines = await credits.get_credit_note_lines(tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id)
+        lines = await notes.get_credit_note_lines(tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id)
         taxes = await downloads.line_taxes_of_credit_note(tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id)
         settled = await downloads.settled_at_issue(
             tx.conn, tenant_id=tenant_id, credit_note_id=credit_note_id, issued_at=note.issued_at

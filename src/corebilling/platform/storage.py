@@ -24,11 +24,13 @@ _RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=
 class ObjectStore:
     """Keeps files by key. A key begins with its tenant's prefix: `tenant_key` makes keys, and nothing else does.
 
-    `url` is `file:///directory` (made if need be) or `s3://bucket/prefix`. Region and endpoint are for S3, whose credentials
-    come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from the machine's role.
+    `url` is `file:///directory` (made if need be) or `s3://bucket/prefix`. The rest is for S3; without credentials those
+    that AWS gives the machine are used.
     """
 
-    def __init__(self, url: str, *, region: str = "", endpoint: str = "") -> None:
+    def __init__(
+        self, url: str, *, region: str = "", endpoint: str = "", access_key_id: str = "", secret_access_key: str = ""
+    ) -> None:
         place = urlsplit(url)
         if place.scheme not in SCHEMES:
             raise ValueError(f"an object store is a URL such as file:///var/lib/corebilling or s3://bucket, not {url}")
@@ -41,6 +43,8 @@ class ObjectStore:
             config["region"] = region
         if endpoint:
             config["endpoint"] = endpoint
+        if access_key_id:
+            config |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
         # Plain HTTP only where the endpoint was given as such: a server of one's own, inside one's own network.
         client: ClientConfig = {**_CLIENT, "allow_http": endpoint.startswith("http://")}
         self._store = S3Store.from_url(url, config=config, client_options=client, retry_config=_RETRIES)
