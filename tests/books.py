@@ -17,6 +17,7 @@ from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionInvoiceRequested
 from corebilling.invoice.handlers import on_rating_completed
 from corebilling.invoice.service import InvoiceFilter, InvoiceService
+from corebilling.invoice.wallets import Wallets
 from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, DerivationStep
 from corebilling.kernel.contract import Calendar, Contract, Phase
 from corebilling.kernel.ids import new_id
@@ -64,6 +65,7 @@ class Books:
     tenants: TenantService = field(init=False)
     customers: CustomerService = field(init=False)
     ledger: LedgerService = field(init=False)
+    wallets: Wallets = field(init=False)
     invoices: InvoiceService = field(init=False)
     payments: PaymentService = field(init=False)
     proof: LedgerProof = field(init=False)
@@ -72,6 +74,7 @@ class Books:
         self.tenants = TenantService(clock=wall_clock, setups=[Charts(clock=wall_clock)])
         self.ledger = LedgerService(clock=wall_clock, tenants=self.tenants)
         self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
+        self.wallets = Wallets(ledger=self.ledger)
         self.invoices = InvoiceService(
             clock=wall_clock,
             charges=FinalCharges(),
@@ -81,6 +84,7 @@ class Books:
             clocks=self.tenants,
             ledger=self.ledger,
             prices=Parties(self.db).pricing,
+            wallets=self.wallets,
         )
         self.payments = PaymentService(
             clock=wall_clock, clocks=self.tenants, invoices=self.invoices, ledger=self.ledger

@@ -41,7 +41,7 @@ class Final(msgspec.Struct, frozen=True):
 class Issuing:
     """Issues invoices, many at once."""
 
-    def __init__(self, *, ledger: Ledger, taxing: Taxing, wallets: Wallets | None) -> None:
+    def __init__(self, *, ledger: Ledger, taxing: Taxing, wallets: Wallets) -> None:
         self._ledger = ledger
         self._taxing = taxing
         self._wallets = wallets
@@ -81,9 +81,7 @@ class Issuing:
         )
         await emit(tx, _told(finals, terms, given, journals, states))
         tx.once_committed(lambda: GENERATED.inc(len(finals)))
-        if self._wallets is not None and (
-            owed := [_owed(final) for final, one in zip(finals, terms, strict=True) if one.status == "open"]
-        ):
+        if owed := [_owed(final) for final, one in zip(finals, terms, strict=True) if one.status == "open"]:
             await self._wallets.apply(tx, owed)
 
     async def _post(self, tx: Tx, finals: Sequence[Final]) -> Mapping[UUID, UUID]:

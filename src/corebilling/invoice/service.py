@@ -57,7 +57,7 @@ class InvoiceService:
         clocks: Clocks,
         ledger: Ledger,
         prices: Prices,
-        wallets: Wallets | None = None,
+        wallets: Wallets,
     ) -> None:
         self._clock = clock
         self._clocks = clocks

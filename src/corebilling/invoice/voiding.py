@@ -35,7 +35,7 @@ EXPIRED = "the subscription expired before its first payment"
 class Voiding:
     """Takes invoices back."""
 
-    def __init__(self, *, clocks: Clocks, ledger: Ledger, wallets: Wallets | None) -> None:
+    def __init__(self, *, clocks: Clocks, ledger: Ledger, wallets: Wallets) -> None:
         self._clocks = clocks
         self._ledger = ledger
         self._wallets = wallets
@@ -88,8 +88,7 @@ class Voiding:
         """Void open invoices whose states are locked. What wallets paid of them goes back first."""
         times = await self._clocks.now(tx, {state.tenant_id for state in states})
         found = await stored.documents(tx, [(state.tenant_id, state.invoice_id) for state in states])
-        prepaid = [(state.tenant_id, state.invoice_id) for state in states if state.prepaid_minor]
-        if prepaid and self._wallets is not None:
+        if prepaid := [(state.tenant_id, state.invoice_id) for state in states if state.prepaid_minor]:
             await self._wallets.restore(tx, prepaid, times)
         reversals = [_reversal(*found[state.tenant_id, state.invoice_id], times[state.tenant_id]) for state in states]
         told_by = [causes.get((state.tenant_id, state.invoice_id)) for state in states]
