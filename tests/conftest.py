@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -9,12 +10,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from corebilling.cli.bootstrap import platform_key as new_platform_key
-from corebilling.cli.local import LocalInstallation, local_installation
 from corebilling.platform.db import Database
 from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate
 from servers import QUICK, running
+
+if TYPE_CHECKING:
+    from corebilling.cli.local import LocalInstallation
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "sql" / "schema"
@@ -81,14 +83,18 @@ async def db(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def installation() -> Iterator[LocalInstallation]:
+def installation() -> "Iterator[LocalInstallation]":
     """The whole product, as `corebilling dev` runs it: servers of its own, and api, router and worker as processes."""
+    from corebilling.cli.local import local_installation
+
     environment = {"LOG_LEVEL": "WARNING", "RATING_DEBOUNCE_SECONDS": "1", "USAGE_GRACE_SECONDS": "3600"}
     with local_installation(environment=environment, postgres=QUICK) as here:
         yield here
 
 
 @pytest.fixture(scope="session")
-def platform_key(installation: LocalInstallation) -> str:
+def platform_key(installation: "LocalInstallation") -> str:
     """The secret of a key of those who run the installation, with every scope."""
+    from corebilling.cli.bootstrap import platform_key as new_platform_key
+
     return new_platform_key(installation.app_url, "tests")
