@@ -331,7 +331,7 @@ class Container(containers.DeclarativeContainer):
     payment_worker = providers.Singleton(
         PaymentWorker,
         db=database,
-        recording=payment_service,
+        payments=payment_service,
         clocks=tenant_service,
         secret_box=secret_box,
         config=providers.Singleton(_gateway_config, settings),

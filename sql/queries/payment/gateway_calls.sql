@@ -1,3 +1,12 @@
+-- name: AddCalls :exec
+-- What is to be asked of gateways, in the transaction of the payments and refunds that want it.
+INSERT INTO gateway_calls (tenant_id, call_id, kind, payment_id, account_id, state, next_at, created_at)
+SELECT k.tenant_id, k.call_id, k.kind, k.payment_id, k.account_id, 'due', k.at, k.at
+FROM unnest(
+  @tenant_ids::uuid[], @call_ids::uuid[], @kinds::text[], @payment_ids::uuid[], @account_ids::uuid[], @ats::timestamptz[]
+) AS k(tenant_id, call_id, kind, payment_id, account_id, at)
+ORDER BY k.tenant_id, k.call_id;
+
 -- name: ClaimCalls :many
 -- Takes calls whose turn it is under a lease, a few of each account, in the order of accounts from a given one on.
 -- Walks the index from account to account, so that its cost follows the number of accounts, not their backlogs.
@@ -32,7 +41,7 @@ WITH RECURSIVE waiting AS (
 )
 SELECT
   c.tenant_id, c.call_id, c.kind, c.payment_id, c.account_id, c.state, c.attempts, c.amount_minor, c.currency, c.token,
-  c.gateway_reference, c.begun_at, c.created_at, a.gateway, a.base_url, a.api_key_sealed, a.sandbox, a.status
+  c.gateway_customer, c.description, c.gateway_reference, c.begun_at, c.created_at, a.gateway, a.base_url, a.api_key_sealed, a.sandbox, a.status
 FROM claimed c
 JOIN gateway_accounts a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 ORDER BY c.tenant_id, c.account_id, c.call_id;
@@ -43,37 +52,18 @@ SELECT c.tenant_id, c.next_at::timestamptz AS next_at FROM gateway_calls c
 WHERE c.state <> 'done' AND c.next_at > @at::timestamptz
 ORDER BY c.next_at LIMIT 1;
 
--- name: BeginCharges :many
--- From here on the outcome of these charges is unknown until the gateway says it; what is charged is fixed. Answers which.
-WITH wanted AS (
-  SELECT k.attempts, p.tenant_id, p.payment_id, p.amount_minor, p.currency, m.token
-  FROM unnest(@tenant_ids::uuid[], @call_ids::uuid[], @attempts::int[]) AS k(tenant_id, call_id, attempts)
-  JOIN payments p ON p.tenant_id = k.tenant_id AND p.payment_id = k.call_id
-  LEFT JOIN payment_methods m ON m.tenant_id = p.tenant_id AND m.payment_method_id = p.payment_method_id
-  WHERE p.status IN ('pending', 'processing', 'requires_action')
-  ORDER BY p.tenant_id, p.payment_id FOR SHARE OF p
-)
+-- name: BeginCalls :many
+-- From here on the outcome of these calls is unknown until the gateway says it; what is asked is fixed. Answers which.
 UPDATE gateway_calls c SET
-  state = 'begun', begun_at = @at::timestamptz, amount_minor = coalesce(c.amount_minor, w.amount_minor),
-  currency = coalesce(c.currency, w.currency), token = coalesce(c.token, w.token)
-FROM wanted w
-WHERE c.tenant_id = w.tenant_id AND c.call_id = w.payment_id AND c.state = 'due' AND c.attempts = w.attempts
-RETURNING c.*;
-
--- name: BeginRefunds :many
--- The same for refunds; what they give back is the gateway's payment.
-WITH wanted AS (
-  SELECT k.attempts, r.tenant_id, r.refund_id, r.amount_minor, r.currency, p.gateway_payment_id
-  FROM unnest(@tenant_ids::uuid[], @call_ids::uuid[], @attempts::int[]) AS k(tenant_id, call_id, attempts)
-  JOIN refunds r ON r.tenant_id = k.tenant_id AND r.refund_id = k.call_id
-  JOIN payments p ON p.tenant_id = r.tenant_id AND p.payment_id = r.payment_id
-  WHERE r.status IN ('pending', 'processing')
-  ORDER BY r.tenant_id, r.refund_id FOR SHARE OF r
-)
-UPDATE gateway_calls c SET
-  state = 'begun', begun_at = @at::timestamptz, amount_minor = w.amount_minor, currency = w.currency, token = w.gateway_payment_id
-FROM wanted w
-WHERE c.tenant_id = w.tenant_id AND c.call_id = w.refund_id AND c.state = 'due' AND c.attempts = w.attempts
+  state = 'begun', begun_at = @at::timestamptz,
+  amount_minor = coalesce(c.amount_minor, k.amount_minor), currency = coalesce(c.currency, k.currency),
+  token = coalesce(c.token, k.token), gateway_customer = coalesce(c.gateway_customer, k.gateway_customer),
+  description = coalesce(c.description, k.description)
+FROM unnest(
+  @tenant_ids::uuid[], @call_ids::uuid[], @attempts::int[], @amounts_minor::bigint[], @currencies::text[], @tokens::text[],
+  @gateway_customers::text[], @descriptions::text[]
+) AS k(tenant_id, call_id, attempts, amount_minor, currency, token, gateway_customer, description)
+WHERE c.tenant_id = k.tenant_id AND c.call_id = k.call_id AND c.state = 'due' AND c.attempts = k.attempts
 RETURNING c.*;
 
 -- name: DropSettledCalls :exec

@@ -28,7 +28,7 @@ SELECT corebilling_secure(
 
 -- What is to be asked of a gateway: one row for each payment and refund. due was never sent, or surely not done; begun was sent and
 -- its outcome isn't known: the gateway is asked before anything else; watched is at the gateway and not at its end; done.
--- next_at is when it is the worker's turn or, while a worker holds it, when the worker's lease ends. amount, currency and token are
+-- next_at is when it is the worker's turn or, while a worker holds it, when the worker's lease ends. what is asked is
 -- fixed by the first call, so that the same idempotency key always goes with the same request.
 CREATE TABLE gateway_calls (
   tenant_id uuid NOT NULL,
@@ -42,6 +42,8 @@ CREATE TABLE gateway_calls (
   amount_minor bigint CHECK (amount_minor > 0),
   currency text CHECK (currency ~ '^[A-Z]{3}$'),
   token text,
+  gateway_customer text,
+  description text,
   gateway_reference text,
   last_error text,
   begun_at timestamptz,
@@ -58,23 +60,6 @@ SELECT corebilling_secure('gateway_calls', app => 'SELECT, INSERT', router => 'S
 CREATE INDEX gateway_calls_due ON gateway_calls (tenant_id, account_id, next_at) WHERE state <> 'done';
 CREATE INDEX gateway_calls_next ON gateway_calls (next_at) WHERE state <> 'done';
 CREATE INDEX gateway_calls_at_gateway ON gateway_calls (tenant_id, account_id, gateway_reference) WHERE gateway_reference IS NOT NULL;
-
--- What is asked for is called for: nobody can write a payment or refund of a gateway and forget the call.
-CREATE FUNCTION gateway_call_wanted() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF TG_TABLE_NAME = 'payments' THEN
-    INSERT INTO gateway_calls (tenant_id, call_id, kind, payment_id, account_id, state, next_at, created_at)
-    VALUES (NEW.tenant_id, NEW.payment_id, 'charge', NEW.payment_id, NEW.gateway_account_id, 'due', NEW.created_at, NEW.created_at);
-  ELSE
-    INSERT INTO gateway_calls (tenant_id, call_id, kind, payment_id, account_id, state, next_at, created_at)
-    VALUES (NEW.tenant_id, NEW.refund_id, 'refund', NEW.payment_id, NEW.gateway_account_id, 'due', NEW.created_at, NEW.created_at);
-  END IF;
-  RETURN NULL;
-END $$;
-CREATE TRIGGER payments_called AFTER INSERT ON payments FOR EACH ROW
-  WHEN (NEW.status = 'pending' AND NEW.gateway <> 'manual') EXECUTE FUNCTION gateway_call_wanted();
-CREATE TRIGGER refunds_called AFTER INSERT ON refunds FOR EACH ROW
-  WHEN (NEW.status = 'pending' AND NEW.gateway <> 'manual') EXECUTE FUNCTION gateway_call_wanted();
 
 -- What gateways told by themselves, byte for byte and once each, stored before anything is done about it.
 -- next_at is when a pending one is the worker's turn or, while a worker holds it, when the worker's lease ends.

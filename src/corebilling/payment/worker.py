@@ -19,13 +19,15 @@ from corebilling.payment.gateways import metrics
 from corebilling.payment.gateways.adapters import ADAPTERS
 from corebilling.payment.gateways.breakers import Breakers
 from corebilling.payment.gateways.calling import Call, Caller, Result
+from corebilling.payment.gateways.calls import CHANNEL
 from corebilling.payment.gateways.claiming import begin, call_of, refused
 from corebilling.payment.gateways.config import GatewayConfig
+from corebilling.payment.gateways.core import Payments
 from corebilling.payment.gateways.notices import CHANNEL as NOTICES_CHANNEL
 from corebilling.payment.gateways.noticing import NoticeProcessor
 from corebilling.payment.gateways.port import Gateway
 from corebilling.payment.gateways.recording import CallRecorder
-from corebilling.payment.ports import Clocks, Recording
+from corebilling.payment.ports import Clocks
 from corebilling.payment.queries import gateway_calls as queries
 from corebilling.payment.queries.gateway_calls import ClaimCallsRow
 from corebilling.platform.db import Database
@@ -33,9 +35,6 @@ from corebilling.platform.db.errors import is_transient
 from corebilling.platform.db.notify import Listener
 from corebilling.platform.outbound.connections import OutboundSessions, affordable
 from corebilling.platform.secrets import SecretBox, SecretsError
-
-CHANNEL = "payments"
-"""NOTIFY on this channel tells payment workers that payments or refunds are due."""
 
 _NOWHERE = (UUID(int=0), UUID(int=0))
 _PAUSE_SECONDS = 1.0
@@ -50,13 +49,14 @@ class PaymentWorker:
         self,
         *,
         db: Database,
-        recording: Recording,
+        payments: Payments,
         clocks: Clocks,
         secret_box: SecretBox,
         config: GatewayConfig,
         clock: Clock,
     ) -> None:
         self._db = db
+        self._payments = payments
         self._secret_box = secret_box
         self._config = config
         self._clock = clock
@@ -68,8 +68,8 @@ class PaymentWorker:
         )
         self._breakers = Breakers(failures=config.breaker_failures, seconds=config.breaker_seconds)
         self._caller = Caller(self._breakers, config, clock)
-        self._recorder = CallRecorder(db, recording, clocks, clock=clock, config=config, on_settled=self._settled)
-        self._notices = NoticeProcessor(db, recording, clocks, clock=clock, config=config)
+        self._recorder = CallRecorder(db, payments, clocks, clock=clock, config=config, on_settled=self._settled)
+        self._notices = NoticeProcessor(db, payments, clocks, clock=clock, config=config)
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: dict[UUID, UUID] = {}  # account by call
         self._after = _NOWHERE
@@ -149,7 +149,10 @@ class PaymentWorker:
         going: set[UUID] = set()
         try:
             begun = await begin(
-                self._db, [row for row in rows if row.state == "due" and row.status == "active"], self._clock()
+                self._db,
+                self._payments,
+                [row for row in rows if row.state == "due" and row.status == "active"],
+                self._clock(),
             )
             for row in rows:
                 call = begun.get(row.call_id) if row.state == "due" else call_of(row)

@@ -43,6 +43,8 @@ class Call(msgspec.Struct, frozen=True):
     amount_minor: int
     currency: str
     token: str | None
+    gateway_customer: str | None
+    description: str
     begun_at: datetime
     created_at: datetime
 
@@ -133,11 +135,19 @@ class Caller:
 
 async def _send(gateway: Gateway, call: Call) -> GatewayPayment | GatewayRefund:
     if call.kind == "charge":
-        return await gateway.charge(ChargeRequest(call.call_id, call.amount_minor, call.currency, call.token))
+        return await gateway.charge(_charge(call))
     if call.token is None:
         raise Declined("payment_unknown", "the gateway never named the payment that is to be given back")
-    return await gateway.refund(RefundRequest(call.call_id, call.token, call.amount_minor, call.currency))
+    return await gateway.refund(
+        RefundRequest(call.call_id, call.token, call.amount_minor, call.currency, call.description)
+    )
 
 
 async def _ask(gateway: Gateway, call: Call) -> GatewayPayment | GatewayRefund | None:
     return await (gateway.find(call.call_id) if call.kind == "charge" else gateway.find_refund(call.call_id))
+
+
+def _charge(call: Call) -> ChargeRequest:
+    return ChargeRequest(
+        call.call_id, call.amount_minor, call.currency, call.token, call.gateway_customer, call.description
+    )

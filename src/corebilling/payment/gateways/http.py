@@ -49,6 +49,8 @@ class HttpGateway:
             "amount": request.amount_minor,
             "currency": request.currency.lower(),
             "payment_method": request.token,
+            **({"customer": request.gateway_customer} if request.gateway_customer else {}),
+            "description": request.description,
             "confirm": True,
             "off_session": True,
             "metadata": {"reference": str(request.reference)},

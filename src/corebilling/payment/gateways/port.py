@@ -21,6 +21,8 @@ class ChargeRequest(msgspec.Struct, frozen=True):
     amount_minor: int
     currency: str
     token: str | None
+    gateway_customer: str | None = None
+    description: str = ""
 
 
 class GatewayPayment(msgspec.Struct, frozen=True):
@@ -43,6 +45,7 @@ class RefundRequest(msgspec.Struct, frozen=True):
     gateway_payment_id: str
     amount_minor: int
     currency: str
+    reason: str = ""
 
 
 class GatewayRefund(msgspec.Struct, frozen=True):

@@ -30,6 +30,8 @@ class ClaimCallsRow(msgspec.Struct, frozen=True, gc=False):
     amount_minor: int | None
     currency: str | None
     token: str | None
+    gateway_customer: str | None
+    description: str | None
     gateway_reference: str | None
     begun_at: datetime | None
     created_at: datetime
@@ -64,6 +66,33 @@ class CallsNamedRow(msgspec.Struct, frozen=True, gc=False):
     currency: str | None
 
 
+ADD_CALLS: Final = """-- payment/gateway_calls.sql: AddCalls
+INSERT INTO gateway_calls (tenant_id, call_id, kind, payment_id, account_id, state, next_at, created_at)
+SELECT k.tenant_id, k.call_id, k.kind, k.payment_id, k.account_id, 'due', k.at, k.at
+FROM unnest(
+  $1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::timestamptz[]
+) AS k(tenant_id, call_id, kind, payment_id, account_id, at)
+ORDER BY k.tenant_id, k.call_id
+"""
+
+
+async def add_calls(
+    conn: Connection,
+    *,
+    tenant_ids: Sequence[UUID | None],
+    call_ids: Sequence[UUID | None],
+    kinds: Sequence[str | None],
+    payment_ids: Sequence[UUID | None],
+    account_ids: Sequence[UUID | None],
+    ats: Sequence[datetime | None],
+) -> None:
+    """What is to be asked of gateways, in the transaction of the payments and refunds that want it."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(
+        ADD_CALLS, (list(tenant_ids), list(call_ids), list(kinds), list(payment_ids), list(account_ids), list(ats))
+    )
+
+
 CLAIM_CALLS: Final = """-- payment/gateway_calls.sql: ClaimCalls
 WITH RECURSIVE waiting AS (
   (
@@ -92,11 +121,11 @@ WITH RECURSIVE waiting AS (
 ), claimed AS (
   UPDATE gateway_calls c SET next_at = $8::timestamptz, attempts = c.attempts + 1
   FROM picked WHERE c.tenant_id = picked.tenant_id AND c.call_id = picked.call_id
-  RETURNING c.tenant_id, c.call_id, c.kind, c.payment_id, c.account_id, c.state, c.next_at, c.attempts, c.amount_minor, c.currency, c.token, c.gateway_reference, c.last_error, c.begun_at, c.created_at
+  RETURNING c.tenant_id, c.call_id, c.kind, c.payment_id, c.account_id, c.state, c.next_at, c.attempts, c.amount_minor, c.currency, c.token, c.gateway_customer, c.description, c.gateway_reference, c.last_error, c.begun_at, c.created_at
 )
 SELECT
   c.tenant_id, c.call_id, c.kind, c.payment_id, c.account_id, c.state, c.attempts, c.amount_minor, c.currency, c.token,
-  c.gateway_reference, c.begun_at, c.created_at, a.gateway, a.base_url, a.api_key_sealed, a.sandbox, a.status
+  c.gateway_customer, c.description, c.gateway_reference, c.begun_at, c.created_at, a.gateway, a.base_url, a.api_key_sealed, a.sandbox, a.status
 FROM claimed c
 JOIN gateway_accounts a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 ORDER BY c.tenant_id, c.account_id, c.call_id
@@ -149,67 +178,50 @@ async def next_call(conn: Connection, *, at: datetime) -> NextCallRow | None:
     return _row
 
 
-BEGIN_CHARGES: Final = """-- payment/gateway_calls.sql: BeginCharges
-WITH wanted AS (
-  SELECT k.attempts, p.tenant_id, p.payment_id, p.amount_minor, p.currency, m.token
-  FROM unnest($2::uuid[], $3::uuid[], $4::int[]) AS k(tenant_id, call_id, attempts)
-  JOIN payments p ON p.tenant_id = k.tenant_id AND p.payment_id = k.call_id
-  LEFT JOIN payment_methods m ON m.tenant_id = p.tenant_id AND m.payment_method_id = p.payment_method_id
-  WHERE p.status IN ('pending', 'processing', 'requires_action')
-  ORDER BY p.tenant_id, p.payment_id FOR SHARE OF p
-)
+BEGIN_CALLS: Final = """-- payment/gateway_calls.sql: BeginCalls
 UPDATE gateway_calls c SET
-  state = 'begun', begun_at = $1::timestamptz, amount_minor = coalesce(c.amount_minor, w.amount_minor),
-  currency = coalesce(c.currency, w.currency), token = coalesce(c.token, w.token)
-FROM wanted w
-WHERE c.tenant_id = w.tenant_id AND c.call_id = w.payment_id AND c.state = 'due' AND c.attempts = w.attempts
-RETURNING c.tenant_id, c.call_id, c.kind, c.payment_id, c.account_id, c.state, c.next_at, c.attempts, c.amount_minor, c.currency, c.token, c.gateway_reference, c.last_error, c.begun_at, c.created_at
+  state = 'begun', begun_at = $1::timestamptz,
+  amount_minor = coalesce(c.amount_minor, k.amount_minor), currency = coalesce(c.currency, k.currency),
+  token = coalesce(c.token, k.token), gateway_customer = coalesce(c.gateway_customer, k.gateway_customer),
+  description = coalesce(c.description, k.description)
+FROM unnest(
+  $2::uuid[], $3::uuid[], $4::int[], $5::bigint[], $6::text[], $7::text[],
+  $8::text[], $9::text[]
+) AS k(tenant_id, call_id, attempts, amount_minor, currency, token, gateway_customer, description)
+WHERE c.tenant_id = k.tenant_id AND c.call_id = k.call_id AND c.state = 'due' AND c.attempts = k.attempts
+RETURNING c.tenant_id, c.call_id, c.kind, c.payment_id, c.account_id, c.state, c.next_at, c.attempts, c.amount_minor, c.currency, c.token, c.gateway_customer, c.description, c.gateway_reference, c.last_error, c.begun_at, c.created_at
 """
 
 
-async def begin_charges(
+async def begin_calls(
     conn: Connection,
     *,
     at: datetime,
     tenant_ids: Sequence[UUID | None],
     call_ids: Sequence[UUID | None],
     attempts: Sequence[int | None],
+    amounts_minor: Sequence[int | None],
+    currencies: Sequence[str | None],
+    tokens: Sequence[str | None],
+    gateway_customers: Sequence[str | None],
+    descriptions: Sequence[str | None],
 ) -> list[models.GatewayCall]:
-    """From here on the outcome of these charges is unknown until the gateway says it; what is charged is fixed. Answers which."""
+    """From here on the outcome of these calls is unknown until the gateway says it; what is asked is fixed. Answers which."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.GatewayCall))
-    await _cur.execute(BEGIN_CHARGES, (at, list(tenant_ids), list(call_ids), list(attempts)))
-    _rows: list[models.GatewayCall] = await _cur.fetchall()
-    return _rows
-
-
-BEGIN_REFUNDS: Final = """-- payment/gateway_calls.sql: BeginRefunds
-WITH wanted AS (
-  SELECT k.attempts, r.tenant_id, r.refund_id, r.amount_minor, r.currency, p.gateway_payment_id
-  FROM unnest($2::uuid[], $3::uuid[], $4::int[]) AS k(tenant_id, call_id, attempts)
-  JOIN refunds r ON r.tenant_id = k.tenant_id AND r.refund_id = k.call_id
-  JOIN payments p ON p.tenant_id = r.tenant_id AND p.payment_id = r.payment_id
-  WHERE r.status IN ('pending', 'processing')
-  ORDER BY r.tenant_id, r.refund_id FOR SHARE OF r
-)
-UPDATE gateway_calls c SET
-  state = 'begun', begun_at = $1::timestamptz, amount_minor = w.amount_minor, currency = w.currency, token = w.gateway_payment_id
-FROM wanted w
-WHERE c.tenant_id = w.tenant_id AND c.call_id = w.refund_id AND c.state = 'due' AND c.attempts = w.attempts
-RETURNING c.tenant_id, c.call_id, c.kind, c.payment_id, c.account_id, c.state, c.next_at, c.attempts, c.amount_minor, c.currency, c.token, c.gateway_reference, c.last_error, c.begun_at, c.created_at
-"""
-
-
-async def begin_refunds(
-    conn: Connection,
-    *,
-    at: datetime,
-    tenant_ids: Sequence[UUID | None],
-    call_ids: Sequence[UUID | None],
-    attempts: Sequence[int | None],
-) -> list[models.GatewayCall]:
-    """The same for refunds; what they give back is the gateway's payment."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.GatewayCall))
-    await _cur.execute(BEGIN_REFUNDS, (at, list(tenant_ids), list(call_ids), list(attempts)))
+    await _cur.execute(
+        BEGIN_CALLS,
+        (
+            at,
+            list(tenant_ids),
+            list(call_ids),
+            list(attempts),
+            list(amounts_minor),
+            list(currencies),
+            list(tokens),
+            list(gateway_customers),
+            list(descriptions),
+        ),
+    )
     _rows: list[models.GatewayCall] = await _cur.fetchall()
     return _rows
 

@@ -26,6 +26,7 @@ class Collection(msgspec.Struct, frozen=True, gc=False):
     started_at: datetime | None
     next_attempt_at: datetime | None
     ended_at: datetime | None
+    stop_reason: str | None
     seq: int
     created_at: datetime
 
@@ -96,6 +97,8 @@ class GatewayCall(msgspec.Struct, frozen=True, gc=False):
     amount_minor: int | None
     currency: str | None
     token: str | None
+    gateway_customer: str | None
+    description: str | None
     gateway_reference: str | None
     last_error: str | None
     begun_at: datetime | None
