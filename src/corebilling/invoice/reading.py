@@ -86,7 +86,7 @@ def detail(
         customer_name=customer.name,
         customer_external_id=customer.external_id,
         lines=[_line(line, invoice.subscription_id, taxes.get(line.line_no, ())) for line in lines],
-        taxes=_taxes(totals(tax for found in taxes.values() for tax in found)),
+        taxes=taxes_out(totals(tax for found in taxes.values() for tax in found)),
         finalizes_at=planned.due_at if planned else None,
         finalize_error=planned.last_error if planned else None,
     )
@@ -103,7 +103,7 @@ def preview(document: Document, due_at: datetime) -> InvoicePreviewOut:
         total_minor=document.total_minor,
         due_at=due_at,
         lines=[_line_of(no, line) for no, line in enumerate(document.lines, 1)],
-        taxes=_taxes(totals(tax for line in document.lines for tax in line.taxes)),
+        taxes=taxes_out(totals(tax for line in document.lines for tax in line.taxes)),
     )
 
 
@@ -123,7 +123,7 @@ def _line(line: InvoiceLine, subscription_id: UUID | None, taxes: Iterable[LineT
         discount_minor=line.discount_minor,
         product=line.product,
         tax_category=line.tax_category,
-        taxes=_taxes(taxes),
+        taxes=taxes_out(taxes),
     )
 
 
@@ -143,11 +143,11 @@ def _line_of(line_no: int, line: Line) -> LineOut:
         discount_minor=line.discount_minor,
         product=line.product,
         tax_category=line.tax_category,
-        taxes=_taxes(line.taxes),
+        taxes=taxes_out(line.taxes),
     )
 
 
-def _taxes(taxes: Iterable[LineTax]) -> list[TaxOut]:
+def taxes_out(taxes: Iterable[LineTax]) -> list[TaxOut]:
     return [
         TaxOut(
             tax.code,

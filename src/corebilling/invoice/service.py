@@ -10,14 +10,16 @@ from corebilling.events.envelope import Envelope
 from corebilling.events.payment import DunningEnded
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionStatusChanged
-from corebilling.invoice import credit_notes, finding, reading, settling, stored, writing_off
+from corebilling.invoice import credit_notes, finding, reading, settling, standing, stored, writing_off
 from corebilling.invoice.billing import RatingBilling
+from corebilling.invoice.credit_issuing import CreditIssuing
 from corebilling.invoice.crediting import Crediting
 from corebilling.invoice.drafting import Drafting, unknown
 from corebilling.invoice.finalising import Finalising
 from corebilling.invoice.finding import InvoiceFilter
 from corebilling.invoice.issuing import Issuing
-from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Prices, Subscriptions, Tenants, Wallets
+from corebilling.invoice.noting import Noting
+from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Prices, Subscriptions, Tenants
 from corebilling.invoice.queries import agenda, groups
 from corebilling.invoice.queries import invoices as reads
 from corebilling.invoice.queries.models import Invoice, InvoiceState
@@ -33,11 +35,19 @@ from corebilling.invoice.schemas import (
 from corebilling.invoice.settling import Settling
 from corebilling.invoice.taxing import Taxing
 from corebilling.invoice.voiding import Reissuing, Voiding
+from corebilling.invoice.wallets import Wallets
 from corebilling.invoice.writing_off import WritingOff
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import NotFound
 from corebilling.kernel.journal import DocumentType, PostedDocument
-from corebilling.kernel.settlement import OpenInvoice, Reversal, SettledInvoice, Settlement
+from corebilling.kernel.settlement import (
+    CreditRefund,
+    DrawnCredit,
+    OpenInvoice,
+    Reversal,
+    SettledInvoice,
+    Settlement,
+)
 from corebilling.platform.db import Tx
 
 _NEWEST = UUID(int=2**128 - 1)
@@ -63,6 +73,8 @@ class InvoiceService:
         self._clocks = clocks
         self._customers = customers
         issuing = Issuing(ledger=ledger, taxing=Taxing(), wallets=wallets)
+        notes = CreditIssuing(ledger=ledger, wallets=wallets)
+        self.notes = Noting(clock=clock, clocks=clocks, tenants=tenants, issuing=notes, wallets=wallets)
         self.finalising = Finalising(clock=clock, tenants=tenants, customers=customers, clocks=clocks, issuing=issuing)
         self._ratings = RatingBilling(
             charges=charges,
@@ -70,7 +82,7 @@ class InvoiceService:
             customers=customers,
             subscriptions=subscriptions,
             prices=prices,
-            crediting=Crediting(ledger=ledger),
+            crediting=Crediting(issuing=notes),
             issuing=issuing,
             finalising=self.finalising,
         )
@@ -167,6 +179,10 @@ class InvoiceService:
         """An invoice that takes money. Raises `NotFound`, `Conflict` for others."""
         return await settling.open_invoice(tx, tenant_id, invoice_id)
 
+    async def refund_credit(self, tx: Tx, requests: Sequence[CreditRefund]) -> list[DrawnCredit]:
+        """Credit notes over what is refunded, and their credit drawn. Raises `Conflict` where less is left to credit."""
+        return await self.notes.refund_credit(tx, requests)
+
     async def get(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> InvoiceDetailOut:
         """An invoice with its lines. Raises `NotFound`."""
         invoice, state = await self._load(tx, tenant_id, invoice_id)
@@ -201,6 +217,8 @@ class InvoiceService:
         """The ledger's proof: final invoices with an amount, voided ones, or credit notes, across tenants, in the order of their keys."""
         if document_type == "credit_note":
             return await credit_notes.documents(tx, after, limit)
+        if document_type == "recovery":
+            return await standing.recoveries(tx, after, limit)
         if document_type == "write_off":
             return await writing_off.documents(tx, after, limit)
         if document_type == "invoice_void":

@@ -27,6 +27,7 @@ from corebilling.invoice.standing import Key, changed, left_of, locked, save
 from corebilling.invoice.wallet_rows import Opened
 from corebilling.kernel.errors import Conflict, invalid_field
 from corebilling.kernel.ids import new_id
+from corebilling.kernel.money import MAX_MINOR
 from corebilling.kernel.settlement import DrawnCredit, GrantDraft
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
@@ -90,6 +91,12 @@ class Wallets:
         when = {(one.tenant_id, one.invoice_id): one.at for one in due}
         events += await save(tx, self._ledger, before, after, when, causes)
         await emit(tx, events + _depleted(opened, moved, told_by))
+
+    async def balance(self, tx: Tx, tenant_id: UUID, customer_id: UUID, currency: str, at: datetime) -> int:
+        """What could be drawn of a customer's wallet, which stays locked until the end of the transaction."""
+        key = (tenant_id, customer_id, currency)
+        opened = await wallet_rows.locked(tx, [key])
+        return sum(amount for _, amount in opened.take(key, MAX_MINOR, at))
 
     async def draw(
         self,

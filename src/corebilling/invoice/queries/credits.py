@@ -25,6 +25,15 @@ class InvoicesOfPeriodsRow(msgspec.Struct, frozen=True, gc=False):
     invoice_id: UUID
 
 
+class CreditedLinesRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of CreditedLines."""
+
+    tenant_id: UUID
+    invoice_id: UUID
+    line_no: int
+    gross_minor: int
+
+
 class GetApplicationsRow(msgspec.Struct, frozen=True, gc=False):
     """A row of GetApplications."""
 
@@ -47,6 +56,7 @@ class CreditNotesInOrderRow(msgspec.Struct, frozen=True, gc=False):
     credit_note_id: UUID
     currency: str
     total_minor: int
+    balance_minor: int
     journal_id: UUID
 
 
@@ -83,40 +93,59 @@ WRITE_CREDIT_NOTES: Final = """-- invoice/credits.sql: WriteCreditNotes
 WITH noted AS (
   INSERT INTO credit_notes (
     tenant_id, credit_note_id, series, number, customer_id, subscription_id, invoice_id, rating_id, currency, line_count,
-    total_minor, applied_minor, unapplied_minor, issued_at, seller, customer, journal_id, created_at)
+    tax_minor, included_tax_minor, total_minor, applied_minor, unapplied_minor, balance_minor, grant_id, refund, reason, memo,
+    issued_at, seller, customer, journal_id, created_at)
   SELECT n.tenant_id, n.credit_note_id, n.series, n.number, n.customer_id, n.subscription_id, n.invoice_id, n.rating_id,
-    n.currency, n.line_count, n.total_minor, n.applied_minor, n.total_minor - n.applied_minor, n.issued_at, n.seller,
-    n.customer, n.journal_id, $14
+    n.currency, n.line_count, n.tax_minor, n.included_tax_minor, n.total_minor, n.applied_minor,
+    n.total_minor - n.applied_minor, n.total_minor - n.applied_minor, n.grant_id, n.refund, n.reason, n.memo, n.issued_at,
+    n.seller, n.customer, n.journal_id, n.created_at
   FROM unnest(
-    $15::uuid[], $16::uuid[], $17::text[], $18::text[], $19::uuid[],
-    $20::uuid[], $21::uuid[], $22::uuid[], $23::text[], $24::int[],
-    $25::bigint[], $26::bigint[], $27::timestamptz[], $28::json[], $29::json[],
-    $30::uuid[]
+    $16::uuid[], $17::uuid[], $18::text[], $19::text[], $20::uuid[],
+    $21::uuid[], $22::uuid[], $23::uuid[], $24::text[], $25::int[],
+    $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
+    $30::uuid[], $31::boolean[], $32::text[], $33::text[], $34::timestamptz[], $35::json[],
+    $36::json[], $37::uuid[], $38::timestamptz[]
   ) AS n(
     tenant_id, credit_note_id, series, number, customer_id, subscription_id, invoice_id, rating_id, currency, line_count,
-    total_minor, applied_minor, issued_at, seller, customer, journal_id)
+    tax_minor, included_tax_minor, total_minor, applied_minor, grant_id, refund, reason, memo, issued_at, seller, customer,
+    journal_id, created_at)
   ORDER BY n.tenant_id, n.number
 ), settled AS (
   INSERT INTO credit_note_applications (tenant_id, credit_note_id, invoice_id, amount_minor, applied_at)
   SELECT a.tenant_id, a.credit_note_id, a.invoice_id, a.amount_minor, a.applied_at
   FROM unnest(
-    $31::uuid[], $32::uuid[], $33::uuid[], $34::bigint[],
-    $35::timestamptz[]
+    $39::uuid[], $40::uuid[], $41::uuid[], $42::bigint[],
+    $43::timestamptz[]
   ) AS a(tenant_id, credit_note_id, invoice_id, amount_minor, applied_at)
   ORDER BY a.tenant_id, a.credit_note_id, a.invoice_id
+), taxed AS (
+  INSERT INTO credit_note_line_taxes (
+    tenant_id, credit_note_id, line_no, tax_no, code, name, place, category, rate, inclusive, taxable_minor, tax_minor, reason)
+  SELECT t.tenant_id, t.credit_note_id, t.line_no, t.tax_no, t.code, t.name, t.place, t.category, t.rate, t.inclusive,
+    t.taxable_minor, t.tax_minor, t.reason
+  FROM unnest(
+    $44::uuid[], $45::uuid[], $46::int[], $47::smallint[], $48::text[],
+    $49::text[], $50::text[], $51::text[], $52::numeric[], $53::boolean[],
+    $54::bigint[], $55::bigint[], $56::text[]
+  ) AS t(
+    tenant_id, credit_note_id, line_no, tax_no, code, name, place, category, rate, inclusive, taxable_minor, tax_minor,
+    reason)
+  ORDER BY t.tenant_id, t.credit_note_id, t.line_no, t.tax_no
 )
 INSERT INTO credit_note_lines (
   tenant_id, credit_note_id, line_no, description, quantity, unit, billed_minor, corrected_minor, amount_minor,
-  period_start, period_end, price_id, meter_code, derivation)
+  period_start, period_end, price_id, meter_code, derivation, invoice_line_no, product)
 SELECT l.tenant_id, l.credit_note_id, l.line_no, l.description, l.quantity, l.unit, l.billed_minor, l.corrected_minor,
-  l.billed_minor - l.corrected_minor, l.period_start, l.period_end, l.price_id, l.meter_code, l.derivation
+  l.billed_minor - l.corrected_minor, l.period_start, l.period_end, l.price_id, l.meter_code, l.derivation,
+  l.invoice_line_no, l.product
 FROM unnest(
   $1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::numeric[],
   $6::text[], $7::bigint[], $8::bigint[], $9::timestamptz[],
-  $10::timestamptz[], $11::uuid[], $12::text[], $13::json[]
+  $10::timestamptz[], $11::uuid[], $12::text[], $13::json[], $14::int[],
+  $15::text[]
 ) AS l(
   tenant_id, credit_note_id, line_no, description, quantity, unit, billed_minor, corrected_minor, period_start, period_end,
-  price_id, meter_code, derivation)
+  price_id, meter_code, derivation, invoice_line_no, product)
 ORDER BY l.tenant_id, l.credit_note_id, l.line_no
 """
 
@@ -137,7 +166,8 @@ async def write_credit_notes(
     price_ids: Sequence[UUID | None],
     meter_codes: Sequence[str | None],
     derivations: Sequence[str | bytes | None],
-    created_at: datetime,
+    invoice_line_nos: Sequence[int | None],
+    products: Sequence[str | None],
     tenant_ids: Sequence[UUID | None],
     credit_note_ids: Sequence[UUID | None],
     series: Sequence[str | None],
@@ -148,19 +178,39 @@ async def write_credit_notes(
     rating_ids: Sequence[UUID | None],
     currencies: Sequence[str | None],
     line_counts: Sequence[int | None],
+    taxes_minor: Sequence[int | None],
+    included_taxes_minor: Sequence[int | None],
     totals_minor: Sequence[int | None],
     applied_minor: Sequence[int | None],
+    grant_ids: Sequence[UUID | None],
+    refunds: Sequence[bool | None],
+    reasons: Sequence[str | None],
+    memos: Sequence[str | None],
     issued_ats: Sequence[datetime | None],
     sellers: Sequence[str | bytes | None],
     customers: Sequence[str | bytes | None],
     journal_ids: Sequence[UUID | None],
+    created_ats: Sequence[datetime | None],
     settled_tenant_ids: Sequence[UUID | None],
     settling_note_ids: Sequence[UUID | None],
     settled_invoice_ids: Sequence[UUID | None],
     settled_minor: Sequence[int | None],
     settled_ats: Sequence[datetime | None],
+    tax_tenant_ids: Sequence[UUID | None],
+    tax_note_ids: Sequence[UUID | None],
+    tax_line_nos: Sequence[int | None],
+    tax_nos: Sequence[int | None],
+    tax_codes: Sequence[str | None],
+    tax_names: Sequence[str | None],
+    tax_places: Sequence[str | None],
+    tax_categories: Sequence[str | None],
+    tax_rates: Sequence[Decimal | None],
+    tax_inclusives: Sequence[bool | None],
+    taxables_minor: Sequence[int | None],
+    line_taxes_minor: Sequence[int | None],
+    tax_reasons: Sequence[str | None],
 ) -> None:
-    """Writes credit notes with their lines and what they settle in one statement: the database takes none without the others."""
+    """Writes credit notes with their lines, the taxes of these and what they settle in one statement: the database takes none without the others."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(
         WRITE_CREDIT_NOTES,
@@ -178,7 +228,8 @@ async def write_credit_notes(
             list(price_ids),
             list(meter_codes),
             list(derivations),
-            created_at,
+            list(invoice_line_nos),
+            list(products),
             list(tenant_ids),
             list(credit_note_ids),
             list(series),
@@ -189,19 +240,80 @@ async def write_credit_notes(
             list(rating_ids),
             list(currencies),
             list(line_counts),
+            list(taxes_minor),
+            list(included_taxes_minor),
             list(totals_minor),
             list(applied_minor),
+            list(grant_ids),
+            list(refunds),
+            list(reasons),
+            list(memos),
             list(issued_ats),
             list(sellers),
             list(customers),
             list(journal_ids),
+            list(created_ats),
             list(settled_tenant_ids),
             list(settling_note_ids),
             list(settled_invoice_ids),
             list(settled_minor),
             list(settled_ats),
+            list(tax_tenant_ids),
+            list(tax_note_ids),
+            list(tax_line_nos),
+            list(tax_nos),
+            list(tax_codes),
+            list(tax_names),
+            list(tax_places),
+            list(tax_categories),
+            list(tax_rates),
+            list(tax_inclusives),
+            list(taxables_minor),
+            list(line_taxes_minor),
+            list(tax_reasons),
         ),
     )
+
+
+CREDITED_LINES: Final = """-- invoice/credits.sql: CreditedLines
+SELECT n.tenant_id, n.invoice_id::uuid AS invoice_id, l.invoice_line_no::int AS line_no,
+  sum(l.amount_minor + coalesce(t.tax_minor, 0))::bigint AS gross_minor
+FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, invoice_id)
+JOIN credit_notes n ON n.tenant_id = k.tenant_id AND n.invoice_id = k.invoice_id
+JOIN credit_note_lines l ON l.tenant_id = n.tenant_id AND l.credit_note_id = n.credit_note_id
+LEFT JOIN LATERAL (
+  SELECT sum(x.tax_minor) AS tax_minor FROM credit_note_line_taxes x
+  WHERE x.tenant_id = l.tenant_id AND x.credit_note_id = l.credit_note_id AND x.line_no = l.line_no AND NOT x.inclusive
+) AS t ON true
+WHERE l.invoice_line_no IS NOT NULL
+GROUP BY n.tenant_id, n.invoice_id, l.invoice_line_no
+"""
+
+
+async def credited_lines(
+    conn: Connection, *, tenant_ids: Sequence[UUID | None], invoice_ids: Sequence[UUID | None]
+) -> list[CreditedLinesRow]:
+    """What credit notes gave back of the lines of these invoices, the tax on top included."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(CreditedLinesRow))
+    await _cur.execute(CREDITED_LINES, (list(tenant_ids), list(invoice_ids)))
+    _rows: list[CreditedLinesRow] = await _cur.fetchall()
+    return _rows
+
+
+GET_CREDIT_NOTE_TAXES: Final = """-- invoice/credits.sql: GetCreditNoteTaxes
+SELECT tenant_id, credit_note_id, line_no, tax_no, code, name, place, category, rate, inclusive, taxable_minor, tax_minor, reason FROM credit_note_line_taxes WHERE tenant_id = $1 AND credit_note_id = $2
+ORDER BY line_no, tax_no
+"""
+
+
+async def get_credit_note_taxes(
+    conn: Connection, *, tenant_id: UUID, credit_note_id: UUID
+) -> list[models.CreditNoteLineTax]:
+    """The taxes of a credit note's lines, in order."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.CreditNoteLineTax))
+    await _cur.execute(GET_CREDIT_NOTE_TAXES, (tenant_id, credit_note_id))
+    _rows: list[models.CreditNoteLineTax] = await _cur.fetchall()
+    return _rows
 
 
 LIST_CREDIT_NOTES: Final = """-- invoice/credits.sql: ListCreditNotes
@@ -285,7 +397,7 @@ async def credits_at_issue(
 
 
 CREDIT_NOTES_IN_ORDER: Final = """-- invoice/credits.sql: CreditNotesInOrder
-SELECT tenant_id, credit_note_id, currency, total_minor, journal_id FROM credit_notes
+SELECT tenant_id, credit_note_id, currency, total_minor, balance_minor, journal_id FROM credit_notes
 WHERE (tenant_id, credit_note_id) > ($1::uuid, $2::uuid)
 ORDER BY tenant_id, credit_note_id
 LIMIT $3::int

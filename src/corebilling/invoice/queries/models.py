@@ -61,6 +61,24 @@ class CreditNoteLine(msgspec.Struct, frozen=True, gc=False):
     product: str | None
 
 
+class CreditNoteLineTax(msgspec.Struct, frozen=True, gc=False):
+    """A row of credit_note_line_taxes."""
+
+    tenant_id: UUID
+    credit_note_id: UUID
+    line_no: int
+    tax_no: int
+    code: str
+    name: str
+    place: str
+    category: str
+    rate: Decimal
+    inclusive: bool
+    taxable_minor: int
+    tax_minor: int
+    reason: str | None
+
+
 class Invoice(msgspec.Struct, frozen=True, gc=False):
     """A row of invoices."""
 

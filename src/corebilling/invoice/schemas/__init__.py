@@ -1,6 +1,14 @@
 """What goes over the wire about invoices and credit notes."""
 
-from corebilling.invoice.schemas.credit_notes import AppliedOut, CreditLineOut, CreditNoteDetailOut, CreditNoteOut
+from corebilling.invoice.schemas.credit_notes import (
+    AppliedOut,
+    CreditLineCreate,
+    CreditLineOut,
+    CreditNoteCreate,
+    CreditNoteDetailOut,
+    CreditNoteOut,
+    CreditNotePreview,
+)
 from corebilling.invoice.schemas.invoices import (
     Explanation,
     InvoiceChange,
@@ -21,9 +29,12 @@ from corebilling.invoice.schemas.invoices import (
 
 __all__ = [
     "AppliedOut",
+    "CreditLineCreate",
     "CreditLineOut",
+    "CreditNoteCreate",
     "CreditNoteDetailOut",
     "CreditNoteOut",
+    "CreditNotePreview",
     "Explanation",
     "InvoiceChange",
     "InvoiceCreate",
