@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from corebilling.cli import admin, demo, dev, operate, run, schema, simulate, smoke
+from corebilling.cli import admin, demo, dev, ledger, operate, run, schema, simulate, smoke
 
 app = typer.Typer(
     name="corebilling",
@@ -43,7 +43,7 @@ app.add_typer(admin.keys, name="keys")
 app.command("routes")(operate.routes)
 app.command("events")(operate.events)
 app.add_typer(operate.dlq, name="dlq")
-app.add_typer(operate.ledger, name="ledger")
+app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(operate.invoices, name="invoices")
 
 __all__ = ["app"]

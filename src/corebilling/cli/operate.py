@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from corebilling.cli.bootstrap import prove_ledger, with_container
+from corebilling.cli.bootstrap import with_container
 from corebilling.cli.failures import told
 from corebilling.container import Container
 from corebilling.events.catalog import CATALOG
@@ -25,7 +25,6 @@ from corebilling.platform.queries.models import DeadLetter
 from corebilling.settings import Settings, load_settings
 
 dlq = typer.Typer(help="Dead letters: events that a consumer gave up.", no_args_is_help=True)
-ledger = typer.Typer(help="The ledger, across all tenants.", no_args_is_help=True)
 invoices = typer.Typer(help="Invoices, across all tenants.", no_args_is_help=True)
 
 console = Console(
@@ -158,27 +157,6 @@ def dlq_discard(tenant: UUID, consumer: str, event: list[UUID]) -> None:
     count = with_container(_settings(), work)
     console.print(f"{count} of {len(event)} discarded")
     if count < len(event):
-        raise typer.Exit(1)
-
-
-@ledger.command("verify")
-@told
-def ledger_verify(as_json: AsJson = False) -> None:
-    """Compare every document of every tenant with its journal. Exit code 1 if anything is off."""
-    report = with_container(_settings(), prove_ledger)
-    if as_json:
-        _print_json(report)
-    else:
-        for fault in report.mismatches:
-            console.print(
-                f"{fault.fault}: {fault.document_type} {fault.document_id} of tenant {fault.tenant_id}: {fault.detail}"
-            )
-        for imbalance in report.imbalances:
-            console.print(
-                f"tenant {imbalance.tenant_id}: {imbalance.balance_minor} {imbalance.currency} don't cancel out"
-            )
-        console.print(f"{report.documents} documents, {report.journals} journals, {report.mismatch_count} mismatches")
-    if not report.holds:
         raise typer.Exit(1)
 
 

@@ -97,6 +97,7 @@ CATALOG: tuple[EventType, ...] = (
     EventType("dunning.started", 1, payment.DunningStarted, "payment", "dunning", True),
     EventType("dunning.ended", 1, payment.DunningEnded, "payment", "dunning", True),
     EventType("ledger.posted", 1, ledger.LedgerPosted, "ledger", "journal", False),
+    EventType("ledger.sealed", 1, ledger.LedgerSealed, "ledger", "ledger", True),
     EventType("webhook.test", 1, webhook.WebhookTest, "webhook", "endpoint", False),
 )
 

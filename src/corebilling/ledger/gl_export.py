@@ -29,10 +29,13 @@ _BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
 
 
+Work = Callable[[Tx], Awaitable[T]]
+
+
 class Reader(Protocol):
     """Runs a question in a transaction of its own: an export may take longer than one should last."""
 
-    async def __call__(self, work: Callable[[Tx], Awaitable[T]], /) -> T: ...
+    async def __call__(self, work: Work[T], /) -> T: ...
 
 
 class Selection(msgspec.Struct, frozen=True):

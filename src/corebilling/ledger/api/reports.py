@@ -21,8 +21,8 @@ _MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])")
 
 From = Annotated[datetime | None, QueryParameter(name="from", description="Effective at this instant or later.")]
 AsOf = Annotated[datetime | None, QueryParameter(description="Of what was before this instant; by default all.")]
-FromMonth = Annotated[str | None, QueryParameter(name="from", description="This month or later: 2026-01.")]
-ToMonth = Annotated[str | None, QueryParameter(name="to", description="This month or earlier: 2026-12.")]
+FromMonth = Annotated[str | None, QueryParameter(name="from_month", description="This month or later: 2026-01.")]
+ToMonth = Annotated[str | None, QueryParameter(name="to_month", description="This month or earlier: 2026-12.")]
 To = Annotated[datetime | None, QueryParameter(name="to", description="Effective before this instant.")]
 
 
@@ -34,7 +34,7 @@ async def list_accounts(
     return Page(await edge.query(lambda tx: ledger_service.accounts(tx, edge.tenant_id, as_of)))
 
 
-@get("/v1/ledger/accounts/{code:str}", scope=SCOPE, summary="Show an account")
+@get("/v1/ledger/accounts/{account:str}", scope=SCOPE, summary="Show an account")
 async def show_account(
     code: str, edge: NamedDependency[Edge], ledger_service: NamedDependency[LedgerService], as_of: AsOf = None
 ) -> AccountOut:
@@ -99,7 +99,7 @@ async def show_deferred_revenue(
     to_month: ToMonth = None,
 ) -> DeferredRevenueOut:
     """What each month earned and will earn of what was billed before it, by revenue account."""
-    first, last = month_start("from", from_month), month_start("to", to_month)
+    first, last = month_start("from_month", from_month), month_start("to_month", to_month)
     return await edge.query(lambda tx: ledger_service.deferred_revenue(tx, edge.tenant_id, currency, first, last))
 
 
