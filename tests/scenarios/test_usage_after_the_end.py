@@ -53,7 +53,7 @@ async def test_it_is_on_one_more_invoice_with_all_that_came_within_a_day(new_ten
     assert await seller.balances() == {"Accounts receivable": 4700, "Revenue": -4700}
 
 
-async def test_a_void_is_a_credit_that_later_usage_takes_up(new_tenant: NewSeller) -> None:
+async def test_a_void_after_the_end_goes_to_the_wallet_which_pays_for_later_usage(new_tenant: NewSeller) -> None:
     seller, wrong = await an_ended_one(new_tenant, "Voided after the end")
     await seller.api.post("/v1/usage/events/void", {"id": wrong, "reason": "counted twice"})
     await seller.advance(END + 2 * DAY)
@@ -64,8 +64,10 @@ async def test_a_void_is_a_credit_that_later_usage_takes_up(new_tenant: NewSelle
         ("adjustment", -500),
         ("carried", 500),
     ]
-    assert [(line["kind"], line["amount_minor"]) for line in late["lines"]] == [("late_usage", 600), ("carried", -500)]
-    assert (credit["total_minor"], late["total_minor"]) == (0, 100)
+    (note,) = (await seller.api.get("/v1/credit-notes"))["data"]
+    assert (note["total_minor"], note["unapplied_minor"]) == (500, 500)
+    assert [(line["kind"], line["amount_minor"]) for line in late["lines"]] == [("late_usage", 600)]
+    assert (credit["total_minor"], late["total_minor"], late["prepaid_minor"]) == (0, 600, 500)
 
 
 async def test_a_void_is_a_credit_note_alone_where_the_tenant_wants_those(new_tenant: NewSeller) -> None:

@@ -10,7 +10,7 @@ from corebilling.events.scheduler import BillingCycleClosed
 from corebilling.kernel.charge import BilledCharge
 from corebilling.pricing.schemas import CouponCreate
 from corebilling.rating.domain.engine import formula
-from corebilling.subscription.schemas import CouponOrder
+from corebilling.subscription.schemas import CancelOrder, CouponOrder
 
 
 async def seller(world: World, *, plan: dict[str, Any] | None = None, **more: Any) -> UUID:
@@ -143,6 +143,24 @@ async def test_a_credit_beyond_the_invoice_is_carried_until_it_is_used_up(world:
         [("usage", 400), ("carried", -100)],
     ]
     assert [total for _, total in bills] == [0, 0, 300]
+
+
+async def test_what_is_still_carried_at_the_end_goes_on_a_credit_note_and_is_carried_no_more(world: World) -> None:
+    tenant_id, other = await seller(world), await seller(world)
+    for each in (tenant_id, other):
+        await world.void(each, await a_wrong_event(world, each))
+        await close(world, each, MARCH)
+    await world.set_clock(tenant_id, MARCH + 10 * DAY)
+    await world.use(tenant_id, "a", MARCH + DAY, gb="2")
+    async with world.db.tenant(tenant_id) as tx:
+        await world.subscriptions.cancel(tx, tenant_id, "a", CancelOrder(at="now"))
+    await world.deliver()
+    last, total = await close(world, tenant_id, MARCH + 10 * DAY)
+    assert short(last) == [("usage", 200), ("carried", -200), ("credit_note", -300)]
+    assert (total, last[-1].derivation.model) == (0, "carried")
+    async with world.db.system() as tx:
+        rows = await (await tx.conn.execute("SELECT tenant_id, carried_minor FROM billed_epochs")).fetchall()
+    assert set(rows) == {(tenant_id, 0), (other, 500)}
 
 
 async def test_a_close_that_comes_again_neither_corrects_nor_carries_twice(world: World) -> None:

@@ -149,10 +149,10 @@ async def test_what_is_canceled_in_the_second_in_which_it_began_gives_everything
     await advance(world, tenant_id, MARCH)
     opening, back = await ratings(world, tenant_id)
     assert short(opening) == [("recurring", 3100)]
-    assert short(back) == [("proration", -3100), ("carried", 3100)]
+    assert short(back) == [("proration", -3100), ("carried", 3100), ("credit_note", -3100)]
 
 
-async def test_a_cancellation_carries_its_credit_and_never_bills_below_zero(world: World) -> None:
+async def test_what_a_cancellation_gives_back_beyond_the_last_invoice_is_a_credit_note(world: World) -> None:
     tenant_id = await seller(world)
     await advance(world, tenant_id, START + 10 * DAY)
     async with world.db.tenant(tenant_id) as tx:
@@ -160,7 +160,7 @@ async def test_a_cancellation_carries_its_credit_and_never_bills_below_zero(worl
     await world.deliver()
     await advance(world, tenant_id, START + 11 * DAY)
     _, last = await ratings(world, tenant_id)
-    assert short(last) == [("proration", -2100), ("usage", 0), ("carried", 2100)]
+    assert short(last) == [("proration", -2100), ("usage", 0), ("carried", 2100), ("credit_note", -2100)]
     done = (await world.events(RatingCompleted, tenant_id))[-1].payload
     assert (done.period_start, done.period_end) == (START, START + 10 * DAY)
 

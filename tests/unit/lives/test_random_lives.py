@@ -11,6 +11,8 @@ from decimal import Decimal
 import pytest
 from story import Options, Story
 
+from corebilling.rating.domain.carrying import CARRIED
+
 
 def lived(seed: int, options: Options = Options()) -> Story:
     story = Story(seed, options)
@@ -20,7 +22,7 @@ def lived(seed: int, options: Options = Options()) -> Story:
 
 
 def charged(story: Story) -> int:
-    return sum(line.amount_minor for line in story.ratings.charges if line.kind != "carried")
+    return sum(line.amount_minor for line in story.ratings.charges if line.derivation.model != CARRIED)
 
 
 @pytest.mark.parametrize("first", range(0, 240, 40))

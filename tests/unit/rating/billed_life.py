@@ -106,8 +106,9 @@ class Life:
 
     @property
     def billed_minor(self) -> int:
-        """Of all ratings."""
-        return sum(rated.total_minor for rated in self.ratings)
+        """Of all ratings: invoices less credit notes."""
+        notes = [c for rated in self.ratings for c in rated.charges if c.kind == "credit_note"]
+        return sum(rated.total_minor for rated in self.ratings) + sum(note.amount_minor for note in notes)
 
     def _assess(self, period: Period, as_of: datetime) -> Assessment:
         self.settled_at = max(self.settled_at or as_of, as_of)

@@ -167,7 +167,10 @@ class Assessment:
         add_commitment_change(bill, late, committed, billed, credit_kind)
 
     def _rated(self, bill: Bill) -> Rated:
-        carried_minor = add_carried(bill, self.order.carried_minor)
+        # Settled beyond the end, the last period is rated or being so: no invoice that could take a credit is to come.
+        ends_at = self.contract.ends_at
+        last = ends_at is not None and ends_at <= self.order.as_of
+        carried_minor = add_carried(bill, self.order.carried_minor, last=last)
         return Rated(self.order, self.contract, tuple(bill.lines), bill.total_minor, carried_minor)
 
     def _bill(self, period: Period) -> Bill:
