@@ -158,7 +158,7 @@ async def test_what_is_still_carried_at_the_end_goes_on_a_credit_note_and_is_car
     last, total = await close(world, tenant_id, MARCH + 10 * DAY)
     assert short(last) == [("usage", 200), ("carried", -200), ("credit_note", -300)]
     assert (total, last[-1].derivation.model) == (0, "carried")
-    async with world.db.system() as tx:
+    async with world.db.tenants([tenant_id, other]) as tx:
         rows = await (await tx.conn.execute("SELECT tenant_id, carried_minor FROM billed_epochs")).fetchall()
     assert set(rows) == {(tenant_id, 0), (other, 500)}
 
