@@ -17,6 +17,7 @@ from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionInvoiceRequested
 from corebilling.invoice.handlers import on_rating_completed
 from corebilling.invoice.service import InvoiceFilter, InvoiceService
+from corebilling.invoice.tax_engine import HttpTaxProvider
 from corebilling.invoice.wallets import Wallets
 from corebilling.kernel.charge import BilledCharge, ChargeKind, Derivation, DerivationStep
 from corebilling.kernel.contract import Calendar, Contract, Phase
@@ -25,9 +26,12 @@ from corebilling.kernel.period import Period
 from corebilling.ledger.opening import Charts
 from corebilling.ledger.prover import LedgerProof
 from corebilling.ledger.service import LedgerService
+from corebilling.payment.gateways.accounts import GatewayAccounts
+from corebilling.payment.ports import Others
 from corebilling.payment.service import PaymentService
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database, Tx
+from corebilling.platform.secrets import SecretBox, generate_key
 from corebilling.rating import store
 from corebilling.rating.domain.engine import ENGINE_VERSION, minor_amount, of_quantity, rate
 from corebilling.rating.domain.flat import Flat
@@ -67,6 +71,7 @@ class Books:
     ledger: LedgerService = field(init=False)
     wallets: Wallets = field(init=False)
     invoices: InvoiceService = field(init=False)
+    accounts: GatewayAccounts = field(init=False)
     payments: PaymentService = field(init=False)
     proof: LedgerProof = field(init=False)
 
@@ -85,16 +90,35 @@ class Books:
             ledger=self.ledger,
             prices=Parties(self.db).pricing,
             wallets=self.wallets,
+            tax_provider=HttpTaxProvider(url="", token=""),
         )
-        self.payments = PaymentService(
-            clock=wall_clock, clocks=self.tenants, invoices=self.invoices, ledger=self.ledger
+        others = Others(
+            clock=wall_clock,
+            clocks=self.tenants,
+            tenants=self.tenants,
+            customers=self.customers,
+            invoices=self.invoices,
+            wallets=self.wallets,
+            ledger=self.ledger,
         )
+        self.accounts = GatewayAccounts(
+            clock=wall_clock,
+            tenants=self.tenants,
+            secret_box=SecretBox([generate_key()]),
+            allow_private_targets=True,
+        )
+        self.payments = PaymentService(others=others, accounts=self.accounts)
         self.proof = LedgerProof(
             documents={
                 "invoice": self.invoices,
                 "invoice_void": self.invoices,
                 "credit_note": self.invoices,
                 "payment": self.payments,
+                "refund": self.payments,
+                "refund_paid": self.payments,
+                "refund_failed": self.payments,
+                "dispute": self.payments,
+                "dispute_won": self.payments,
             }
         )
 

@@ -17,8 +17,8 @@ from corebilling.invoice.service import InvoiceService
 from corebilling.invoice.tax_engine import HttpTaxProvider
 from corebilling.invoice.tax_rates import TaxRates
 from corebilling.invoice.wallets import Wallets
-from corebilling.ledger.domain.seal import SigningKey
 from corebilling.ledger.ageing import Ageing
+from corebilling.ledger.domain.seal import SigningKey
 from corebilling.ledger.gl_export import GeneralLedgerExport
 from corebilling.ledger.manual import ManualJournals
 from corebilling.ledger.nightly import NightlyProof
@@ -29,9 +29,12 @@ from corebilling.ledger.recognition import RevenueRecognition
 from corebilling.ledger.seal_proof import SealProof
 from corebilling.ledger.sealing import Sealer
 from corebilling.ledger.service import LedgerService
+from corebilling.payment.collection_duty import CollectionDuty
 from corebilling.payment.gateways.accounts import GatewayAccounts
 from corebilling.payment.gateways.config import GatewayConfig
 from corebilling.payment.gateways.notices import NoticeIntake
+from corebilling.payment.handlers import HANDLERS as PAYMENT_HANDLERS
+from corebilling.payment.ports import Others
 from corebilling.payment.service import PaymentService
 from corebilling.payment.worker import PaymentWorker
 from corebilling.platform.bus.dispatcher import Dispatcher
@@ -166,9 +169,7 @@ class Container(containers.DeclarativeContainer):
     meters = providers.Singleton(Meters, clock=clock)
     charts = providers.Singleton(Charts, clock=clock)
     default_rate_cards = providers.Singleton(DefaultRateCards, clock=clock)
-    tenant_service = providers.Singleton(
-        TenantService, clock=clock, setups=providers.List(default_rate_cards, charts)
-    )
+    tenant_service = providers.Singleton(TenantService, clock=clock, setups=providers.List(default_rate_cards, charts))
     ledger_service = providers.Singleton(LedgerService, clock=clock, tenants=tenant_service)
     revenue_recognition = providers.Singleton(
         RevenueRecognition, clock=clock, sandboxes=tenant_service, ledger=ledger_service
@@ -241,6 +242,7 @@ class Container(containers.DeclarativeContainer):
         ledger=ledger_service,
         prices=pricing_service,
         wallets=wallets,
+        tax_provider=tax_provider,
     )
     gateway_accounts = providers.Singleton(
         GatewayAccounts,
@@ -252,7 +254,18 @@ class Container(containers.DeclarativeContainer):
     notice_intake = providers.Singleton(NoticeIntake, db=database, clock=clock, secret_box=secret_box)
     downloads = providers.Singleton(Downloads, logos=tenant_service, store=object_store)
     payment_service = providers.Singleton(
-        PaymentService, clock=clock, clocks=tenant_service, invoices=invoice_service, ledger=ledger_service
+        PaymentService,
+        others=providers.Singleton(
+            Others,
+            clock=clock,
+            clocks=tenant_service,
+            tenants=tenant_service,
+            customers=customer_service,
+            invoices=invoice_service,
+            wallets=wallets,
+            ledger=ledger_service,
+        ),
+        accounts=gateway_accounts,
     )
     ledger_proof = providers.Singleton(
         LedgerProof,
@@ -261,6 +274,11 @@ class Container(containers.DeclarativeContainer):
             invoice_void=invoice_service,
             credit_note=invoice_service,
             payment=payment_service,
+            refund=payment_service,
+            refund_paid=payment_service,
+            refund_failed=payment_service,
+            dispute=payment_service,
+            dispute_won=payment_service,
         ),
     )
     signing_key = providers.Singleton(_signing_key, settings)
@@ -297,6 +315,7 @@ class Container(containers.DeclarativeContainer):
         providers.Singleton(Consumer, "rating", rating_service, RATING_HANDLERS),
         providers.Singleton(Consumer, "scheduler", scheduler_service, SCHEDULER_HANDLERS),
         providers.Singleton(Consumer, "invoice", invoice_service, INVOICE_HANDLERS),
+        providers.Singleton(Consumer, "payment", payment_service, PAYMENT_HANDLERS),
         providers.Singleton(Consumer, "webhook", webhook_service, WEBHOOK_HANDLERS),
     )
     subscriptions = providers.Singleton(Subscriptions, consumers)
@@ -327,6 +346,9 @@ class Container(containers.DeclarativeContainer):
         config=providers.Singleton(_delivery_config, settings),
         clock=clock,
         listen_url=settings.provided.listen_url,
+    )
+    collection_duty = providers.Singleton(
+        CollectionDuty, database, payment_service, clock=clock, sandboxes=tenant_service
     )
     payment_worker = providers.Singleton(
         PaymentWorker,

@@ -1,36 +1,157 @@
--- name: AddPayments :exec
--- Records payments that were settled and posted in this transaction.
+-- name: AddArrived :exec
+-- Records payments that were made outside, settled and posted in this transaction, and which invoices they paid.
+WITH p AS (
+  INSERT INTO payments (
+    tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at,
+    created_at, allocated_minor, credited_minor, grant_id)
+  VALUES (@tenant_id, @payment_id, sqlc.narg('invoice_id')::uuid, @customer_id, 'succeeded', @currency, @amount_minor, @method,
+    @payment_reference, @journal_id, @paid_at, @created_at, @allocated_minor, @credited_minor, sqlc.narg('grant_id')::uuid)
+  RETURNING tenant_id, payment_id
+)
+INSERT INTO payment_allocations (tenant_id, payment_id, invoice_id, amount_minor)
+SELECT p.tenant_id, p.payment_id, a.invoice_id, a.amount_minor
+FROM p, unnest(@allocated_invoice_ids::uuid[], @allocated_amounts_minor::bigint[]) AS a(invoice_id, amount_minor);
+
+-- name: AddPending :many
+-- Asks for payments by gateways. Of an invoice that has one on its way none is written: who gets no row was too late.
 INSERT INTO payments (
-  tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at,
-  created_at)
-SELECT p.tenant_id, p.payment_id, p.invoice_id, p.customer_id, 'succeeded', p.currency, p.amount_minor, p.method,
-  p.reference, p.journal_id, p.paid_at, @created_at
+  tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, created_at, requested_at,
+  gateway, gateway_account_id, payment_method_id, collection)
+SELECT p.tenant_id, p.payment_id, p.invoice_id, p.customer_id, 'pending', p.currency, p.amount_minor, p.method, p.reference,
+  @created_at, p.requested_at, p.gateway, p.gateway_account_id, p.payment_method_id, @collection::boolean
 FROM unnest(
   @tenant_ids::uuid[], @payment_ids::uuid[], @invoice_ids::uuid[], @customer_ids::uuid[], @currencies::text[],
-  @amounts_minor::bigint[], @methods::text[], @payment_references::text[], @journal_ids::uuid[], @paid_ats::timestamptz[]
+  @amounts_minor::bigint[], @methods::text[], @payment_references::text[], @requested_ats::timestamptz[], @gateways::text[],
+  @gateway_account_ids::uuid[], @payment_method_ids::uuid[]
 ) AS p(
-  tenant_id, payment_id, invoice_id, customer_id, currency, amount_minor, method, reference, journal_id, paid_at)
-ORDER BY p.tenant_id, p.payment_id;
+  tenant_id, payment_id, invoice_id, customer_id, currency, amount_minor, method, reference, requested_at, gateway,
+  gateway_account_id, payment_method_id)
+ORDER BY p.tenant_id, p.invoice_id
+ON CONFLICT (tenant_id, invoice_id) WHERE status IN ('pending', 'processing', 'requires_action') DO NOTHING
+RETURNING tenant_id, payment_id;
 
 -- name: ListPayments :many
 -- One page of a tenant's payments, newest first.
 SELECT * FROM payments WHERE tenant_id = @tenant_id AND payment_id < @before_id::uuid
+  AND (sqlc.narg('status')::text IS NULL OR status = sqlc.narg('status'))
+ORDER BY payment_id DESC
+LIMIT @page::int;
+
+-- name: ListCustomerPayments :many
+-- The same of one customer.
+SELECT * FROM payments WHERE tenant_id = @tenant_id AND customer_id = @customer_id AND payment_id < @before_id::uuid
+  AND (sqlc.narg('status')::text IS NULL OR status = sqlc.narg('status'))
 ORDER BY payment_id DESC
 LIMIT @page::int;
 
 -- name: ListInvoicePayments :many
--- The same for one invoice: a query of its own, so that the invoice's index is used.
-SELECT * FROM payments WHERE tenant_id = @tenant_id AND invoice_id = @invoice_id AND payment_id < @before_id::uuid
-ORDER BY payment_id DESC
+-- The same for one invoice: those that were for it alone, and those that paid it among others.
+SELECT * FROM payments p WHERE p.tenant_id = @tenant_id AND p.payment_id < @before_id::uuid
+  AND p.payment_id IN (
+    SELECT x.payment_id FROM payments x WHERE x.tenant_id = @tenant_id AND x.invoice_id = @invoice_id
+    UNION ALL
+    SELECT a.payment_id FROM payment_allocations a WHERE a.tenant_id = @tenant_id AND a.invoice_id = @invoice_id)
+  AND (sqlc.narg('customer_id')::uuid IS NULL OR p.customer_id = sqlc.narg('customer_id'))
+  AND (sqlc.narg('status')::text IS NULL OR p.status = sqlc.narg('status'))
+ORDER BY p.payment_id DESC
 LIMIT @page::int;
 
 -- name: GetPayment :one
 -- A payment.
 SELECT * FROM payments WHERE tenant_id = @tenant_id AND payment_id = @payment_id;
 
+-- name: LockPayments :many
+-- Payments about to change, locked in the order of their keys.
+SELECT p.* FROM payments p
+WHERE (p.tenant_id, p.payment_id) IN (
+  SELECT k.tenant_id, k.payment_id FROM unnest(@tenant_ids::uuid[], @payment_ids::uuid[]) AS k(tenant_id, payment_id))
+ORDER BY p.tenant_id, p.payment_id
+FOR UPDATE;
+
+-- name: LockPaymentsOfInvoice :many
+-- What paid an invoice and hasn't gone back yet, newest first.
+SELECT p.* FROM payments p
+WHERE p.tenant_id = @tenant_id AND p.status = 'succeeded' AND p.refunded_minor + p.disputed_minor < p.amount_minor
+  AND p.payment_id IN (
+    SELECT x.payment_id FROM payments x WHERE x.tenant_id = @tenant_id AND x.invoice_id = @invoice_id
+    UNION ALL
+    SELECT a.payment_id FROM payment_allocations a WHERE a.tenant_id = @tenant_id AND a.invoice_id = @invoice_id)
+ORDER BY p.payment_id DESC
+FOR UPDATE;
+
+-- name: Change :exec
+-- Writes what gateways told of payments that were locked before.
+UPDATE payments p
+SET status = n.status, gateway_payment_id = coalesce(n.gateway_payment_id, p.gateway_payment_id),
+  failure_code = n.failure_code, failure_message = n.failure_message, next_action_url = n.next_action_url,
+  outcome_at = n.outcome_at, seq = n.seq, journal_id = n.journal_id, paid_at = n.paid_at, amount_minor = n.amount_minor,
+  allocated_minor = n.allocated_minor, credited_minor = n.credited_minor, fee_minor = n.fee_minor, grant_id = n.grant_id
+FROM unnest(
+  @tenant_ids::uuid[], @payment_ids::uuid[], @statuses::text[], @gateway_payment_ids::text[], @failure_codes::text[],
+  @failure_messages::text[], @next_action_urls::text[], @outcome_ats::timestamptz[], @seqs::bigint[], @journal_ids::uuid[],
+  @paid_ats::timestamptz[], @amounts_minor::bigint[], @allocateds_minor::bigint[], @crediteds_minor::bigint[],
+  @fees_minor::bigint[], @grant_ids::uuid[]
+) AS n(
+  tenant_id, payment_id, status, gateway_payment_id, failure_code, failure_message, next_action_url, outcome_at, seq, journal_id,
+  paid_at, amount_minor, allocated_minor, credited_minor, fee_minor, grant_id)
+WHERE p.tenant_id = n.tenant_id AND p.payment_id = n.payment_id;
+
+-- name: AddAllocations :exec
+-- Which invoices payments of gateways paid.
+INSERT INTO payment_allocations (tenant_id, payment_id, invoice_id, amount_minor)
+SELECT a.tenant_id, a.payment_id, a.invoice_id, a.amount_minor
+FROM unnest(@tenant_ids::uuid[], @payment_ids::uuid[], @invoice_ids::uuid[], @amounts_minor::bigint[])
+  AS a(tenant_id, payment_id, invoice_id, amount_minor);
+
+-- name: AllocateOld :exec
+-- Payments of before have no allocations: they went to their invoice wholly.
+INSERT INTO payment_allocations (tenant_id, payment_id, invoice_id, amount_minor)
+SELECT p.tenant_id, p.payment_id, p.invoice_id, p.amount_minor FROM payments p
+WHERE p.tenant_id = @tenant_id AND p.payment_id = ANY(@payment_ids::uuid[]) AND p.allocated_minor IS NULL
+  AND p.journal_id IS NOT NULL AND p.invoice_id IS NOT NULL
+ON CONFLICT DO NOTHING;
+
+-- name: Allocations :many
+-- Which invoices payments paid, in the order in which it happened.
+SELECT a.* FROM payment_allocations a
+WHERE a.tenant_id = @tenant_id AND a.payment_id = ANY(@payment_ids::uuid[])
+ORDER BY a.payment_id, a.invoice_id;
+
+-- name: GiveBack :exec
+-- So much more of a payment was refunded or disputed (negative: so much less), and of the invoices that it paid.
+WITH parts AS (
+  UPDATE payment_allocations a
+  SET given_back_minor = a.given_back_minor + n.amount_minor
+  FROM unnest(@invoice_ids::uuid[], @parts_minor::bigint[]) AS n(invoice_id, amount_minor)
+  WHERE a.tenant_id = @tenant_id AND a.payment_id = @payment_id AND a.invoice_id = n.invoice_id
+  RETURNING a.invoice_id
+)
+UPDATE payments p
+SET refunded_minor = p.refunded_minor + @refunded_minor, seq = p.seq + 1
+WHERE p.tenant_id = @tenant_id AND p.payment_id = @payment_id;
+
+-- name: Dispute :exec
+-- So much more of a payment was charged back (negative: won back), and of the invoices that it paid.
+WITH parts AS (
+  UPDATE payment_allocations a
+  SET given_back_minor = a.given_back_minor + n.amount_minor
+  FROM unnest(@invoice_ids::uuid[], @parts_minor::bigint[]) AS n(invoice_id, amount_minor)
+  WHERE a.tenant_id = @tenant_id AND a.payment_id = @payment_id AND a.invoice_id = n.invoice_id
+  RETURNING a.invoice_id
+)
+UPDATE payments p
+SET disputed_minor = p.disputed_minor + @disputed_minor, status = @status, seq = p.seq + 1
+WHERE p.tenant_id = @tenant_id AND p.payment_id = @payment_id;
+
 -- name: DocumentsInOrder :many
--- One page of all payments that succeeded, across tenants: the ledger's proof compares them with journals.
+-- One page of all payments that arrived, across tenants: the ledger's proof compares them with journals.
 SELECT tenant_id, payment_id, currency, amount_minor, journal_id FROM payments
-WHERE (tenant_id, payment_id) > (@after_tenant_id::uuid, @after_payment_id::uuid) AND status = 'succeeded'
+WHERE (tenant_id, payment_id) > (@after_tenant_id::uuid, @after_payment_id::uuid) AND status IN ('succeeded', 'disputed')
 ORDER BY tenant_id, payment_id
 LIMIT @page::int;
+
+-- name: OldestPending :one
+-- Since when a payment has been asked for that no gateway has been told of yet.
+-- nullable: requested_at
+SELECT min(requested_at)::timestamptz AS requested_at FROM payments
+WHERE tenant_id = @tenant_id AND status = 'pending';

@@ -14,7 +14,6 @@ ALTER TABLE payments
   ADD COLUMN collection boolean NOT NULL DEFAULT false,
   ADD COLUMN allocated_minor bigint,
   ADD COLUMN credited_minor bigint NOT NULL DEFAULT 0,
-  ADD COLUMN credit_refunded_minor bigint NOT NULL DEFAULT 0,
   ADD COLUMN refunded_minor bigint NOT NULL DEFAULT 0,
   ADD COLUMN disputed_minor bigint NOT NULL DEFAULT 0,
   ADD COLUMN fee_minor bigint NOT NULL DEFAULT 0 CHECK (fee_minor >= 0),
@@ -38,13 +37,13 @@ ALTER TABLE payments
     CHECK (status IN ('succeeded', 'disputed') OR (invoice_id IS NOT NULL AND gateway <> 'manual')) NOT VALID,
   ADD CONSTRAINT payments_gateway CHECK ((gateway = 'manual') = (gateway_account_id IS NULL)) NOT VALID,
   ADD CONSTRAINT payments_split CHECK (
-    allocated_minor >= 0 AND credited_minor >= 0 AND credit_refunded_minor BETWEEN 0 AND credited_minor
+    allocated_minor >= 0 AND credited_minor >= 0
     AND (allocated_minor IS NULL OR allocated_minor + credited_minor = amount_minor)) NOT VALID,
   ADD CONSTRAINT payments_given_back CHECK (
     refunded_minor >= 0 AND disputed_minor >= 0 AND refunded_minor + disputed_minor <= amount_minor
     AND (status IN ('succeeded', 'disputed') OR refunded_minor + disputed_minor = 0)) NOT VALID;
-GRANT UPDATE (allocated_minor, credit_refunded_minor, refunded_minor, grant_id, seq) ON payments TO corebilling_app;
-GRANT UPDATE (status, amount_minor, journal_id, paid_at, gateway_payment_id, allocated_minor, credited_minor, credit_refunded_minor,
+GRANT UPDATE (allocated_minor, refunded_minor, grant_id, seq) ON payments TO corebilling_app;
+GRANT UPDATE (status, amount_minor, journal_id, paid_at, gateway_payment_id, allocated_minor, credited_minor,
   refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, outcome_at, seq)
   ON payments TO corebilling_router;
 GRANT SELECT, INSERT ON payments TO corebilling_router;
@@ -222,6 +221,7 @@ CREATE TABLE collections (
   started_at timestamptz,
   next_attempt_at timestamptz,
   ended_at timestamptz,
+  stop_reason text,
   seq bigint NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, invoice_id),
@@ -230,7 +230,6 @@ CREATE TABLE collections (
   CONSTRAINT collections_next CHECK (status = 'active' OR next_attempt_at IS NULL)
 );
 SELECT corebilling_secure('collections', app => 'SELECT, INSERT', router => 'SELECT, INSERT', system => 'SELECT');
-GRANT UPDATE (status, retry_days, finally_do, step, started_at, next_attempt_at, ended_at, seq) ON collections
+GRANT UPDATE (status, retry_days, finally_do, step, started_at, next_attempt_at, ended_at, stop_reason, seq) ON collections
   TO corebilling_app, corebilling_router;
 CREATE INDEX collections_due ON collections (tenant_id, next_attempt_at) WHERE status = 'active';
-CREATE INDEX collections_order ON collections (tenant_id, created_at, invoice_id);

@@ -10,7 +10,7 @@ from corebilling.events.envelope import Envelope
 from corebilling.events.payment import DunningEnded
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionStatusChanged
-from corebilling.invoice import credit_notes, finding, reading, settling, standing, stored, writing_off
+from corebilling.invoice import collectable, credit_notes, finding, reading, settling, standing, stored, writing_off
 from corebilling.invoice.billing import RatingBilling
 from corebilling.invoice.credit_issuing import CreditIssuing
 from corebilling.invoice.crediting import Crediting
@@ -47,6 +47,7 @@ from corebilling.kernel.settlement import (
     Reversal,
     SettledInvoice,
     Settlement,
+    Standing,
 )
 from corebilling.platform.db import Tx
 
@@ -178,6 +179,10 @@ class InvoiceService:
     async def open_invoice(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> OpenInvoice:
         """An invoice that takes money. Raises `NotFound`, `Conflict` for others."""
         return await settling.open_invoice(tx, tenant_id, invoice_id)
+
+    async def standing(self, tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Standing]:
+        """Where invoices (tenant, invoice) stand and what may still be paid of them; drafts and unknown ones are absent."""
+        return await collectable.standing(tx, keys)
 
     async def refund_credit(self, tx: Tx, requests: Sequence[CreditRefund]) -> list[DrawnCredit]:
         """Credit notes over what is refunded, and their credit drawn. Raises `Conflict` where less is left to credit."""

@@ -1,13 +1,16 @@
 """What the payment context must ask others now."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from corebilling.events.envelope import Envelope
+from corebilling.kernel.clock import Clock
 from corebilling.kernel.journal import JournalDraft
 from corebilling.kernel.party import CustomerProfile, TenantProfile
+from corebilling.kernel.sandbox import SandboxClock
 from corebilling.kernel.settlement import (
     CreditRefund,
     DrawnCredit,
@@ -16,9 +19,13 @@ from corebilling.kernel.settlement import (
     Reversal,
     SettledInvoice,
     Settlement,
+    Standing,
 )
 from corebilling.payment.domain.outcome import DisputeNotice, Outcome, RefundOutcome
 from corebilling.platform.db import Tx
+
+Key = tuple[UUID, UUID]
+"""(tenant, id)"""
 
 
 class Invoices(Protocol):
@@ -42,6 +49,10 @@ class Invoices(Protocol):
         """An invoice that waits for money. Raises `NotFound`, `Conflict` where it doesn't."""
         ...
 
+    async def standing(self, tx: Tx, keys: Sequence[Key]) -> Mapping[Key, Standing]:
+        """Where invoices (tenant, invoice) stand; drafts and unknown ones are absent."""
+        ...
+
     async def refund_credit(self, tx: Tx, requests: Sequence[CreditRefund]) -> list[DrawnCredit]:
         """Credit notes over what is refunded, and their credit drawn. Raises `Conflict` where less is left of an invoice."""
         ...
@@ -54,6 +65,10 @@ class Wallets(Protocol):
         self, tx: Tx, drafts: Sequence[GrantDraft], causes: Sequence[Envelope[Any] | None] | None = None
     ) -> list[UUID]:
         """Give customers credit and answer the grants, in the order of the drafts."""
+        ...
+
+    async def balance(self, tx: Tx, tenant_id: UUID, customer_id: UUID, currency: str, at: datetime) -> int:
+        """What could be drawn of a customer's wallet, which stays locked until the end of the transaction."""
         ...
 
     async def draw(
@@ -74,15 +89,64 @@ class Wallets(Protocol):
 class Tenants(Protocol):
     """Tenant: terms of collecting."""
 
-    async def profiles(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, TenantProfile]: ...
+    async def profiles(self, tx: Tx, tenant_ids: Collection[UUID]) -> Mapping[UUID, TenantProfile]:
+        """Tenants by id."""
+        ...
 
 
 class Customers(Protocol):
-    """Customer: who pays by (tenant, customer), and by what they are called."""
+    """Customer: who pays."""
 
-    async def profiles(
-        self, tx: Tx, keys: Collection[tuple[UUID, UUID]]
-    ) -> dict[tuple[UUID, UUID], CustomerProfile]: ...
+    async def profiles(self, tx: Tx, keys: Sequence[Key]) -> Mapping[Key, CustomerProfile]:
+        """Customers by (tenant, customer)."""
+        ...
+
+    async def by_ref(self, tx: Tx, tenant_id: UUID, ref: str) -> CustomerProfile:
+        """The customer of that id or external id. Raises `NotFound`."""
+        ...
+
+
+class Ledger(Protocol):
+    """Ledger: journals in the document's own transaction."""
+
+    async def post(
+        self, tx: Tx, drafts: Sequence[JournalDraft], *, causes: Sequence[Envelope[Any] | None] | None = None
+    ) -> list[UUID]:
+        """Post journals and answer their ids, in the order of the drafts."""
+        ...
+
+
+class Clocks(Protocol):
+    """Tenant: what time it is for a tenant."""
+
+    async def now(self, tx: Tx, tenant_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+        """The test clock of a sandbox that has set one, else the wall clock."""
+        ...
+
+
+class Sandboxes(Protocol):
+    """Tenant: the sandboxes with a time of their own. In system transactions."""
+
+    async def sandbox_clocks(self, tx: Tx) -> Sequence[SandboxClock]:
+        """Each with where its clock stands."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Whom payments ask, and the wall clock."""
+
+    clock: Clock
+    clocks: Clocks
+    tenants: Tenants
+    customers: Customers
+    invoices: Invoices
+    wallets: Wallets
+    ledger: Ledger
+
+    async def now(self, tx: Tx, tenant_id: UUID) -> datetime:
+        """What time it is for one tenant."""
+        return (await self.clocks.now(tx, [tenant_id]))[tenant_id]
 
 
 class Recording(Protocol):
@@ -102,22 +166,4 @@ class Recording(Protocol):
 
     async def record_disputes(self, tx: Tx, notices: Sequence[DisputeNotice]) -> None:
         """Chargebacks. One that comes before its payment's success is kept and takes effect with that."""
-        ...
-
-
-class Ledger(Protocol):
-    """Ledger: journals in the document's own transaction."""
-
-    async def post(
-        self, tx: Tx, drafts: Sequence[JournalDraft], *, causes: Sequence[Envelope[Any] | None] | None = None
-    ) -> list[UUID]:
-        """Post journals and answer their ids, in the order of the drafts."""
-        ...
-
-
-class Clocks(Protocol):
-    """Tenant: what time it is for a tenant."""
-
-    async def now(self, tx: Tx, tenant_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
-        """The test clock of a sandbox that has set one, else the wall clock."""
         ...

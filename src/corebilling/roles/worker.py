@@ -11,6 +11,7 @@ from corebilling.scheduler.worker import Duty, SchedulerWorker
 from corebilling.settings import WorkerComponent
 
 _HOUR_SECONDS = 3600.0
+_COLLECTING_SECONDS = 1.0
 _RECOGNITION_SECONDS = 0.25
 """Short, because test clocks wait at the end of each month until it is done."""
 _SEALING_SECONDS = 30.0
@@ -35,6 +36,7 @@ def _scheduler(container: Container) -> SchedulerWorker:
         container.late_usage(),
         container.test_clocks(),
         duties=[
+            Duty("collections", _COLLECTING_SECONDS, lambda: _collect(container)),
             Duty("usage-housekeeping", _HOUR_SECONDS, lambda: usage.run(database)),
             Duty("ledger-seals", _SEALING_SECONDS, container.sealer().run),
             Duty("ledger-proof", _PROOF_SECONDS, lambda: _prove(container)),
@@ -42,6 +44,10 @@ def _scheduler(container: Container) -> SchedulerWorker:
             Duty("idempotency-keys", _HOUR_SECONDS, lambda: _forget_keys(container)),
         ],
     )
+
+
+async def _collect(container: Container) -> None:
+    await container.collection_duty().run()
 
 
 async def _recognise(container: Container) -> None:

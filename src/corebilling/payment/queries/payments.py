@@ -10,11 +10,18 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.rows import args_row
+from psycopg.rows import args_row, scalar_row
 
 from corebilling.payment.queries import models
 
 Connection = psycopg.AsyncConnection[Any]
+
+
+class AddPendingRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of AddPending."""
+
+    tenant_id: UUID
+    payment_id: UUID
 
 
 class DocumentsInOrderRow(msgspec.Struct, frozen=True, gc=False):
@@ -27,25 +34,90 @@ class DocumentsInOrderRow(msgspec.Struct, frozen=True, gc=False):
     journal_id: UUID | None
 
 
-ADD_PAYMENTS: Final = """-- payment/payments.sql: AddPayments
-INSERT INTO payments (
-  tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at,
-  created_at)
-SELECT p.tenant_id, p.payment_id, p.invoice_id, p.customer_id, 'succeeded', p.currency, p.amount_minor, p.method,
-  p.reference, p.journal_id, p.paid_at, $1
-FROM unnest(
-  $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
-  $7::bigint[], $8::text[], $9::text[], $10::uuid[], $11::timestamptz[]
-) AS p(
-  tenant_id, payment_id, invoice_id, customer_id, currency, amount_minor, method, reference, journal_id, paid_at)
-ORDER BY p.tenant_id, p.payment_id
+ADD_ARRIVED: Final = """-- payment/payments.sql: AddArrived
+WITH p AS (
+  INSERT INTO payments (
+    tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at,
+    created_at, allocated_minor, credited_minor, grant_id)
+  VALUES ($3, $4, $5::uuid, $6, 'succeeded', $7, $8, $9,
+    $10, $11, $12, $13, $14, $15, $16::uuid)
+  RETURNING tenant_id, payment_id
+)
+INSERT INTO payment_allocations (tenant_id, payment_id, invoice_id, amount_minor)
+SELECT p.tenant_id, p.payment_id, a.invoice_id, a.amount_minor
+FROM p, unnest($1::uuid[], $2::bigint[]) AS a(invoice_id, amount_minor)
 """
 
 
-async def add_payments(
+async def add_arrived(
+    conn: Connection,
+    *,
+    allocated_invoice_ids: Sequence[UUID | None],
+    allocated_amounts_minor: Sequence[int | None],
+    tenant_id: UUID,
+    payment_id: UUID,
+    invoice_id: UUID | None,
+    customer_id: UUID,
+    currency: str,
+    amount_minor: int,
+    method: str,
+    payment_reference: str,
+    journal_id: UUID | None,
+    paid_at: datetime | None,
+    created_at: datetime,
+    allocated_minor: int | None,
+    credited_minor: int,
+    grant_id: UUID | None,
+) -> None:
+    """Records payments that were made outside, settled and posted in this transaction, and which invoices they paid."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(
+        ADD_ARRIVED,
+        (
+            list(allocated_invoice_ids),
+            list(allocated_amounts_minor),
+            tenant_id,
+            payment_id,
+            invoice_id,
+            customer_id,
+            currency,
+            amount_minor,
+            method,
+            payment_reference,
+            journal_id,
+            paid_at,
+            created_at,
+            allocated_minor,
+            credited_minor,
+            grant_id,
+        ),
+    )
+
+
+ADD_PENDING: Final = """-- payment/payments.sql: AddPending
+INSERT INTO payments (
+  tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, created_at, requested_at,
+  gateway, gateway_account_id, payment_method_id, collection)
+SELECT p.tenant_id, p.payment_id, p.invoice_id, p.customer_id, 'pending', p.currency, p.amount_minor, p.method, p.reference,
+  $1, p.requested_at, p.gateway, p.gateway_account_id, p.payment_method_id, $2::boolean
+FROM unnest(
+  $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
+  $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::text[],
+  $13::uuid[], $14::uuid[]
+) AS p(
+  tenant_id, payment_id, invoice_id, customer_id, currency, amount_minor, method, reference, requested_at, gateway,
+  gateway_account_id, payment_method_id)
+ORDER BY p.tenant_id, p.invoice_id
+ON CONFLICT (tenant_id, invoice_id) WHERE status IN ('pending', 'processing', 'requires_action') DO NOTHING
+RETURNING tenant_id, payment_id
+"""
+
+
+async def add_pending(
     conn: Connection,
     *,
     created_at: datetime,
+    collection: bool,
     tenant_ids: Sequence[UUID | None],
     payment_ids: Sequence[UUID | None],
     invoice_ids: Sequence[UUID | None],
@@ -54,15 +126,18 @@ async def add_payments(
     amounts_minor: Sequence[int | None],
     methods: Sequence[str | None],
     payment_references: Sequence[str | None],
-    journal_ids: Sequence[UUID | None],
-    paid_ats: Sequence[datetime | None],
-) -> None:
-    """Records payments that were settled and posted in this transaction."""
-    _cur = psycopg.AsyncRawCursor(conn)
+    requested_ats: Sequence[datetime | None],
+    gateways: Sequence[str | None],
+    gateway_account_ids: Sequence[UUID | None],
+    payment_method_ids: Sequence[UUID | None],
+) -> list[AddPendingRow]:
+    """Asks for payments by gateways. Of an invoice that has one on its way none is written: who gets no row was too late."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(AddPendingRow))
     await _cur.execute(
-        ADD_PAYMENTS,
+        ADD_PENDING,
         (
             created_at,
+            collection,
             list(tenant_ids),
             list(payment_ids),
             list(invoice_ids),
@@ -71,46 +146,84 @@ async def add_payments(
             list(amounts_minor),
             list(methods),
             list(payment_references),
-            list(journal_ids),
-            list(paid_ats),
+            list(requested_ats),
+            list(gateways),
+            list(gateway_account_ids),
+            list(payment_method_ids),
         ),
     )
-
-
-LIST_PAYMENTS: Final = """-- payment/payments.sql: ListPayments
-SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, credit_refunded_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND payment_id < $2::uuid
-ORDER BY payment_id DESC
-LIMIT $3::int
-"""
-
-
-async def list_payments(conn: Connection, *, tenant_id: UUID, before_id: UUID, page: int) -> list[models.Payment]:
-    """One page of a tenant's payments, newest first."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
-    await _cur.execute(LIST_PAYMENTS, (tenant_id, before_id, page))
-    _rows: list[models.Payment] = await _cur.fetchall()
+    _rows: list[AddPendingRow] = await _cur.fetchall()
     return _rows
 
 
-LIST_INVOICE_PAYMENTS: Final = """-- payment/payments.sql: ListInvoicePayments
-SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, credit_refunded_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND invoice_id = $2 AND payment_id < $3::uuid
+LIST_PAYMENTS: Final = """-- payment/payments.sql: ListPayments
+SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND payment_id < $2::uuid
+  AND ($3::text IS NULL OR status = $3)
 ORDER BY payment_id DESC
 LIMIT $4::int
 """
 
 
-async def list_invoice_payments(
-    conn: Connection, *, tenant_id: UUID, invoice_id: UUID | None, before_id: UUID, page: int
+async def list_payments(
+    conn: Connection, *, tenant_id: UUID, before_id: UUID, status: str | None, page: int
 ) -> list[models.Payment]:
-    """The same for one invoice: a query of its own, so that the invoice's index is used."""
+    """One page of a tenant's payments, newest first."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
-    await _cur.execute(LIST_INVOICE_PAYMENTS, (tenant_id, invoice_id, before_id, page))
+    await _cur.execute(LIST_PAYMENTS, (tenant_id, before_id, status, page))
+    _rows: list[models.Payment] = await _cur.fetchall()
+    return _rows
+
+
+LIST_CUSTOMER_PAYMENTS: Final = """-- payment/payments.sql: ListCustomerPayments
+SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND customer_id = $2 AND payment_id < $3::uuid
+  AND ($4::text IS NULL OR status = $4)
+ORDER BY payment_id DESC
+LIMIT $5::int
+"""
+
+
+async def list_customer_payments(
+    conn: Connection, *, tenant_id: UUID, customer_id: UUID, before_id: UUID, status: str | None, page: int
+) -> list[models.Payment]:
+    """The same of one customer."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
+    await _cur.execute(LIST_CUSTOMER_PAYMENTS, (tenant_id, customer_id, before_id, status, page))
+    _rows: list[models.Payment] = await _cur.fetchall()
+    return _rows
+
+
+LIST_INVOICE_PAYMENTS: Final = """-- payment/payments.sql: ListInvoicePayments
+SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments p WHERE p.tenant_id = $1 AND p.payment_id < $2::uuid
+  AND p.payment_id IN (
+    SELECT x.payment_id FROM payments x WHERE x.tenant_id = $1 AND x.invoice_id = $3
+    UNION ALL
+    SELECT a.payment_id FROM payment_allocations a WHERE a.tenant_id = $1 AND a.invoice_id = $3)
+  AND ($4::uuid IS NULL OR p.customer_id = $4)
+  AND ($5::text IS NULL OR p.status = $5)
+ORDER BY p.payment_id DESC
+LIMIT $6::int
+"""
+
+
+async def list_invoice_payments(
+    conn: Connection,
+    *,
+    tenant_id: UUID,
+    before_id: UUID,
+    invoice_id: UUID | None,
+    customer_id: UUID | None,
+    status: str | None,
+    page: int,
+) -> list[models.Payment]:
+    """The same for one invoice: those that were for it alone, and those that paid it among others."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
+    await _cur.execute(LIST_INVOICE_PAYMENTS, (tenant_id, before_id, invoice_id, customer_id, status, page))
     _rows: list[models.Payment] = await _cur.fetchall()
     return _rows
 
 
 GET_PAYMENT: Final = """-- payment/payments.sql: GetPayment
-SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, credit_refunded_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND payment_id = $2
+SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND payment_id = $2
 """
 
 
@@ -122,9 +235,223 @@ async def get_payment(conn: Connection, *, tenant_id: UUID, payment_id: UUID) ->
     return _row
 
 
+LOCK_PAYMENTS: Final = """-- payment/payments.sql: LockPayments
+SELECT p.tenant_id, p.payment_id, p.invoice_id, p.customer_id, p.status, p.currency, p.amount_minor, p.method, p.reference, p.journal_id, p.paid_at, p.created_at, p.gateway, p.gateway_account_id, p.gateway_payment_id, p.payment_method_id, p.collection, p.allocated_minor, p.credited_minor, p.refunded_minor, p.disputed_minor, p.fee_minor, p.grant_id, p.failure_code, p.failure_message, p.next_action_url, p.requested_at, p.outcome_at, p.seq FROM payments p
+WHERE (p.tenant_id, p.payment_id) IN (
+  SELECT k.tenant_id, k.payment_id FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, payment_id))
+ORDER BY p.tenant_id, p.payment_id
+FOR UPDATE
+"""
+
+
+async def lock_payments(
+    conn: Connection, *, tenant_ids: Sequence[UUID | None], payment_ids: Sequence[UUID | None]
+) -> list[models.Payment]:
+    """Payments about to change, locked in the order of their keys."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
+    await _cur.execute(LOCK_PAYMENTS, (list(tenant_ids), list(payment_ids)))
+    _rows: list[models.Payment] = await _cur.fetchall()
+    return _rows
+
+
+LOCK_PAYMENTS_OF_INVOICE: Final = """-- payment/payments.sql: LockPaymentsOfInvoice
+SELECT p.tenant_id, p.payment_id, p.invoice_id, p.customer_id, p.status, p.currency, p.amount_minor, p.method, p.reference, p.journal_id, p.paid_at, p.created_at, p.gateway, p.gateway_account_id, p.gateway_payment_id, p.payment_method_id, p.collection, p.allocated_minor, p.credited_minor, p.refunded_minor, p.disputed_minor, p.fee_minor, p.grant_id, p.failure_code, p.failure_message, p.next_action_url, p.requested_at, p.outcome_at, p.seq FROM payments p
+WHERE p.tenant_id = $1 AND p.status = 'succeeded' AND p.refunded_minor + p.disputed_minor < p.amount_minor
+  AND p.payment_id IN (
+    SELECT x.payment_id FROM payments x WHERE x.tenant_id = $1 AND x.invoice_id = $2
+    UNION ALL
+    SELECT a.payment_id FROM payment_allocations a WHERE a.tenant_id = $1 AND a.invoice_id = $2)
+ORDER BY p.payment_id DESC
+FOR UPDATE
+"""
+
+
+async def lock_payments_of_invoice(
+    conn: Connection, *, tenant_id: UUID, invoice_id: UUID | None
+) -> list[models.Payment]:
+    """What paid an invoice and hasn't gone back yet, newest first."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
+    await _cur.execute(LOCK_PAYMENTS_OF_INVOICE, (tenant_id, invoice_id))
+    _rows: list[models.Payment] = await _cur.fetchall()
+    return _rows
+
+
+CHANGE: Final = """-- payment/payments.sql: Change
+UPDATE payments p
+SET status = n.status, gateway_payment_id = coalesce(n.gateway_payment_id, p.gateway_payment_id),
+  failure_code = n.failure_code, failure_message = n.failure_message, next_action_url = n.next_action_url,
+  outcome_at = n.outcome_at, seq = n.seq, journal_id = n.journal_id, paid_at = n.paid_at, amount_minor = n.amount_minor,
+  allocated_minor = n.allocated_minor, credited_minor = n.credited_minor, fee_minor = n.fee_minor, grant_id = n.grant_id
+FROM unnest(
+  $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[],
+  $6::text[], $7::text[], $8::timestamptz[], $9::bigint[], $10::uuid[],
+  $11::timestamptz[], $12::bigint[], $13::bigint[], $14::bigint[],
+  $15::bigint[], $16::uuid[]
+) AS n(
+  tenant_id, payment_id, status, gateway_payment_id, failure_code, failure_message, next_action_url, outcome_at, seq, journal_id,
+  paid_at, amount_minor, allocated_minor, credited_minor, fee_minor, grant_id)
+WHERE p.tenant_id = n.tenant_id AND p.payment_id = n.payment_id
+"""
+
+
+async def change(
+    conn: Connection,
+    *,
+    tenant_ids: Sequence[UUID | None],
+    payment_ids: Sequence[UUID | None],
+    statuses: Sequence[str | None],
+    gateway_payment_ids: Sequence[str | None],
+    failure_codes: Sequence[str | None],
+    failure_messages: Sequence[str | None],
+    next_action_urls: Sequence[str | None],
+    outcome_ats: Sequence[datetime | None],
+    seqs: Sequence[int | None],
+    journal_ids: Sequence[UUID | None],
+    paid_ats: Sequence[datetime | None],
+    amounts_minor: Sequence[int | None],
+    allocateds_minor: Sequence[int | None],
+    crediteds_minor: Sequence[int | None],
+    fees_minor: Sequence[int | None],
+    grant_ids: Sequence[UUID | None],
+) -> None:
+    """Writes what gateways told of payments that were locked before."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(
+        CHANGE,
+        (
+            list(tenant_ids),
+            list(payment_ids),
+            list(statuses),
+            list(gateway_payment_ids),
+            list(failure_codes),
+            list(failure_messages),
+            list(next_action_urls),
+            list(outcome_ats),
+            list(seqs),
+            list(journal_ids),
+            list(paid_ats),
+            list(amounts_minor),
+            list(allocateds_minor),
+            list(crediteds_minor),
+            list(fees_minor),
+            list(grant_ids),
+        ),
+    )
+
+
+ADD_ALLOCATIONS: Final = """-- payment/payments.sql: AddAllocations
+INSERT INTO payment_allocations (tenant_id, payment_id, invoice_id, amount_minor)
+SELECT a.tenant_id, a.payment_id, a.invoice_id, a.amount_minor
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
+  AS a(tenant_id, payment_id, invoice_id, amount_minor)
+"""
+
+
+async def add_allocations(
+    conn: Connection,
+    *,
+    tenant_ids: Sequence[UUID | None],
+    payment_ids: Sequence[UUID | None],
+    invoice_ids: Sequence[UUID | None],
+    amounts_minor: Sequence[int | None],
+) -> None:
+    """Which invoices payments of gateways paid."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(ADD_ALLOCATIONS, (list(tenant_ids), list(payment_ids), list(invoice_ids), list(amounts_minor)))
+
+
+ALLOCATE_OLD: Final = """-- payment/payments.sql: AllocateOld
+INSERT INTO payment_allocations (tenant_id, payment_id, invoice_id, amount_minor)
+SELECT p.tenant_id, p.payment_id, p.invoice_id, p.amount_minor FROM payments p
+WHERE p.tenant_id = $1 AND p.payment_id = ANY($2::uuid[]) AND p.allocated_minor IS NULL
+  AND p.journal_id IS NOT NULL AND p.invoice_id IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
+
+
+async def allocate_old(conn: Connection, *, tenant_id: UUID, payment_ids: Sequence[UUID | None]) -> None:
+    """Payments of before have no allocations: they went to their invoice wholly."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(ALLOCATE_OLD, (tenant_id, list(payment_ids)))
+
+
+ALLOCATIONS: Final = """-- payment/payments.sql: Allocations
+SELECT a.tenant_id, a.payment_id, a.invoice_id, a.amount_minor, a.given_back_minor FROM payment_allocations a
+WHERE a.tenant_id = $1 AND a.payment_id = ANY($2::uuid[])
+ORDER BY a.payment_id, a.invoice_id
+"""
+
+
+async def allocations(
+    conn: Connection, *, tenant_id: UUID, payment_ids: Sequence[UUID | None]
+) -> list[models.PaymentAllocation]:
+    """Which invoices payments paid, in the order in which it happened."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.PaymentAllocation))
+    await _cur.execute(ALLOCATIONS, (tenant_id, list(payment_ids)))
+    _rows: list[models.PaymentAllocation] = await _cur.fetchall()
+    return _rows
+
+
+GIVE_BACK: Final = """-- payment/payments.sql: GiveBack
+WITH parts AS (
+  UPDATE payment_allocations a
+  SET given_back_minor = a.given_back_minor + n.amount_minor
+  FROM unnest($4::uuid[], $5::bigint[]) AS n(invoice_id, amount_minor)
+  WHERE a.tenant_id = $2 AND a.payment_id = $3 AND a.invoice_id = n.invoice_id
+  RETURNING a.invoice_id
+)
+UPDATE payments p
+SET refunded_minor = p.refunded_minor + $1, seq = p.seq + 1
+WHERE p.tenant_id = $2 AND p.payment_id = $3
+"""
+
+
+async def give_back(
+    conn: Connection,
+    *,
+    refunded_minor: int,
+    tenant_id: UUID,
+    payment_id: UUID,
+    invoice_ids: Sequence[UUID | None],
+    parts_minor: Sequence[int | None],
+) -> None:
+    """So much more of a payment was refunded or disputed (negative: so much less), and of the invoices that it paid."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(GIVE_BACK, (refunded_minor, tenant_id, payment_id, list(invoice_ids), list(parts_minor)))
+
+
+DISPUTE: Final = """-- payment/payments.sql: Dispute
+WITH parts AS (
+  UPDATE payment_allocations a
+  SET given_back_minor = a.given_back_minor + n.amount_minor
+  FROM unnest($5::uuid[], $6::bigint[]) AS n(invoice_id, amount_minor)
+  WHERE a.tenant_id = $3 AND a.payment_id = $4 AND a.invoice_id = n.invoice_id
+  RETURNING a.invoice_id
+)
+UPDATE payments p
+SET disputed_minor = p.disputed_minor + $1, status = $2, seq = p.seq + 1
+WHERE p.tenant_id = $3 AND p.payment_id = $4
+"""
+
+
+async def dispute(
+    conn: Connection,
+    *,
+    disputed_minor: int,
+    status: str,
+    tenant_id: UUID,
+    payment_id: UUID,
+    invoice_ids: Sequence[UUID | None],
+    parts_minor: Sequence[int | None],
+) -> None:
+    """So much more of a payment was charged back (negative: won back), and of the invoices that it paid."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(DISPUTE, (disputed_minor, status, tenant_id, payment_id, list(invoice_ids), list(parts_minor)))
+
+
 DOCUMENTS_IN_ORDER: Final = """-- payment/payments.sql: DocumentsInOrder
 SELECT tenant_id, payment_id, currency, amount_minor, journal_id FROM payments
-WHERE (tenant_id, payment_id) > ($1::uuid, $2::uuid) AND status = 'succeeded'
+WHERE (tenant_id, payment_id) > ($1::uuid, $2::uuid) AND status IN ('succeeded', 'disputed')
 ORDER BY tenant_id, payment_id
 LIMIT $3::int
 """
@@ -133,8 +460,22 @@ LIMIT $3::int
 async def documents_in_order(
     conn: Connection, *, after_tenant_id: UUID, after_payment_id: UUID, page: int
 ) -> list[DocumentsInOrderRow]:
-    """One page of all payments that succeeded, across tenants: the ledger's proof compares them with journals."""
+    """One page of all payments that arrived, across tenants: the ledger's proof compares them with journals."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(DocumentsInOrderRow))
     await _cur.execute(DOCUMENTS_IN_ORDER, (after_tenant_id, after_payment_id, page))
     _rows: list[DocumentsInOrderRow] = await _cur.fetchall()
     return _rows
+
+
+OLDEST_PENDING: Final = """-- payment/payments.sql: OldestPending
+SELECT min(requested_at)::timestamptz AS requested_at FROM payments
+WHERE tenant_id = $1 AND status = 'pending'
+"""
+
+
+async def oldest_pending(conn: Connection, *, tenant_id: UUID) -> datetime | None:
+    """Since when a payment has been asked for that no gateway has been told of yet."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
+    await _cur.execute(OLDEST_PENDING, (tenant_id,))
+    _row: datetime | None = await _cur.fetchone()
+    return _row

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from corebilling.payment.examples import EXAMPLES
+from corebilling.payment.domain.states import Status
 from corebilling.payment.schemas import PaymentCreate, PaymentOut
 from corebilling.payment.service import PaymentService
 from corebilling.platform.http import (
@@ -20,12 +20,15 @@ from corebilling.platform.http import (
 )
 
 
-@post("/v1/payments", scope="billing:write", status_code=201, summary="Record a payment")
+@post("/v1/payments", scope="billing:write", status_code=201, summary="Record or request a payment")
 async def create_payment(
     data: PaymentCreate, edge: NamedDependency[Edge], payment_service: NamedDependency[PaymentService]
 ) -> Response[PaymentOut]:
-    """Money that arrived by other ways: settles the invoice, wholly or in part, and posts it to the ledger."""
-    return await edge.command(lambda tx: payment_service.record(tx, edge.tenant_id, data), status=201)
+    """With a `method`, money that arrived: it settles the invoices that it was sent for, or those that it fits, and the rest is
+    the customer's credit. Without, an invoice is charged to a payment method through its gateway: the answer is `pending`, the
+    outcome comes as an event. A second charge while one is in progress is refused (`payment_in_progress`).
+    """
+    return await edge.command(lambda tx: payment_service.create(tx, edge.tenant_id, data), status=201)
 
 
 @get("/v1/payments", scope="billing:read", summary="List payments")
@@ -33,13 +36,23 @@ async def list_payments(
     edge: NamedDependency[Edge],
     payment_service: NamedDependency[PaymentService],
     invoice_id: UUID | None = None,
+    customer_id: str | None = None,
+    status: Status | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[PaymentOut]:
-    """Newest first."""
+    """Newest first, of one invoice, one customer (id or external id) or one status if asked."""
     after = after_id(cursor)
     rows = await edge.query(
-        lambda tx: payment_service.find(tx, edge.tenant_id, invoice_id=invoice_id, after=after, limit=limit + 1)
+        lambda tx: payment_service.find(
+            tx,
+            edge.tenant_id,
+            invoice_id=invoice_id,
+            customer=customer_id,
+            status=status,
+            after=after,
+            limit=limit + 1,
+        )
     )
     return page(rows, limit, key=lambda row: row.id)
 
@@ -48,10 +61,8 @@ async def list_payments(
 async def show_payment(
     payment_id: UUID, edge: NamedDependency[Edge], payment_service: NamedDependency[PaymentService]
 ) -> PaymentOut:
-    """A payment and the journal it was posted as."""
+    """A payment, the invoices that it paid and the journal it was posted as."""
     return await edge.query(lambda tx: payment_service.get(tx, edge.tenant_id, payment_id))
 
 
 ROUTES = (create_payment, list_payments, show_payment)
-
-__all__ = ["EXAMPLES", "ROUTES"]
