@@ -17,9 +17,9 @@ from corebilling.settings import Settings
 
 REFERENCES = frozenset(
     {
-        "api_key_id", "change_id", "code", "correction_id", "coupon_ref", "coupons", "credit_note_id", "customer_id",
+        "account_code", "api_key_id", "change_id", "code", "correction_id", "coupon_ref", "coupons", "credit_note_id", "customer_id",
         "customer_ref", "delivery_id", "document_id", "email", "endpoint_id", "event_id", "external_id", "ids",
-        "invoice_id", "job_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "plan", "plan_ref", "price",
+        "invoice_id", "job_id", "journal_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "plan", "plan_ref", "price",
         "quota_id", "quote_id", "rate_card_id", "redemption_id", "rejection_id", "remove",
         "subscription_id", "subscription_ref", "tax_rate_id", "tenant_id",
     }

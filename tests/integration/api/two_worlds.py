@@ -99,6 +99,8 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     payment = await api.post("/v1/payments", {"invoice_id": paid, "method": "cash", "reference": name})
     await api.post(f"/v1/admin/invoices/{void}/void", {"reason": name})
     quote = await api.post("/v1/pricing/quote", {"order": {"weight": "5"}, "customer_id": customer})
+    account = await api.post("/v1/ledger/accounts", {"code": f"1010.{name}", "name": name, "kind": "asset"})
+    journals = await api.get("/v1/ledger/journals")
     return {
         "job_id": [await _simulated(api, price["id"])], "quote_id": [quote["id"]],
         "meter": [meter], "meter_id": [(await api.get("/v1/meters"))["data"][0]["id"]],
@@ -113,6 +115,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         "subscription_id": [subscription["id"], contract], "subscription_ref": [subscription["id"], contract],
         "invoice_id": [open_one, draft, billed["id"], paid, void], "number": [billed["number"]],
         "tax_rate_id": [tax_rate["id"]],
+        "account_code": [account["id"]], "journal_id": [journals["data"][0]["id"]],
         "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]],
     }  # fmt: skip
 

@@ -34,12 +34,15 @@ async def list_accounts(
     return Page(await edge.query(lambda tx: ledger_service.accounts(tx, edge.tenant_id, as_of)))
 
 
-@get("/v1/ledger/accounts/{account:str}", scope=SCOPE, summary="Show an account")
+@get("/v1/ledger/accounts/{account_code:str}", scope=SCOPE, summary="Show an account")
 async def show_account(
-    code: str, edge: NamedDependency[Edge], ledger_service: NamedDependency[LedgerService], as_of: AsOf = None
+    account_code: str,
+    edge: NamedDependency[Edge],
+    ledger_service: NamedDependency[LedgerService],
+    as_of: AsOf = None,
 ) -> AccountOut:
     """One account with its balances."""
-    return await edge.query(lambda tx: ledger_service.account(tx, edge.tenant_id, code, as_of))
+    return await edge.query(lambda tx: ledger_service.account(tx, edge.tenant_id, account_code, as_of))
 
 
 @get("/v1/ledger/entries", scope=SCOPE, summary="List ledger entries")
