@@ -11,7 +11,7 @@ from corebilling.invoice.taxing import rate_of
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.countries import require_country
 from corebilling.kernel.decimals import plain
-from corebilling.kernel.errors import Conflict, FieldError, Invalid, NotFound
+from corebilling.kernel.errors import Conflict, FieldError, Invalid, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
 
@@ -25,13 +25,15 @@ class TaxRates:
     async def create(self, tx: Tx, tenant_id: UUID, data: TaxRateCreate) -> TaxRateOut:
         """A new rate. Raises `Invalid` for one that makes no sense, `Conflict` where its code or its place in time is taken."""
         require_country(data.country)
+        region = region_code(data.country, data.region)
+        if region is None and data.region is not None:
+            raise invalid_field("/region", f"'{data.region}' names no region; send a code such as QC, or none at all")
         category: TaxCategory = data.category or ("S" if data.rate.is_finite() and data.rate > 0 else "Z")
         if wrong := list(rate_faults(data.rate, category, data.reason, data.valid_from, data.valid_until)):
             first = wrong[0]
             raise Invalid(
                 f"the rate can't be made: {first.pointer} {first.detail}", code="invalid_tax_rate", fields=wrong
             )
-        region = region_code(data.country, data.region)
         code = data.code or rate_code(data.name, data.country, region, data.tax_category, data.rate, data.valid_from)
         row = await queries.add_tax_rate(
             tx.conn,

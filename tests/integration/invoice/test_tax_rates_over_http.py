@@ -107,6 +107,7 @@ async def test_rates_are_listed_newest_first_with_filters_and_pages(clients: Cli
         ({"rate": "-0.2"}, "/rate"),
         ({"rate": "0.1234567891"}, "/rate"),
         ({"country": "XX"}, "/country"),
+        ({"region": "FR-"}, "/region"),
         ({"rate": "0", "category": "S"}, "/category"),
         ({"rate": "0", "category": "E"}, "/reason"),
         ({"category": "AE"}, "/category"),
