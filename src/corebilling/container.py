@@ -17,6 +17,7 @@ from corebilling.invoice.service import InvoiceService
 from corebilling.invoice.tax_engine import HttpTaxProvider
 from corebilling.invoice.tax_rates import TaxRates
 from corebilling.invoice.wallets import Wallets
+from corebilling.invoice.worker import InvoicingWorker
 from corebilling.ledger.ageing import Ageing
 from corebilling.ledger.domain.seal import SigningKey
 from corebilling.ledger.gl_export import GeneralLedgerExport
@@ -334,7 +335,22 @@ class Container(containers.DeclarativeContainer):
         grace=settings.provided.usage_grace,
     )
     wake_ups = providers.Singleton(WakeUps, database, clock=clock, sandboxes=tenant_service)
-    test_clocks = providers.Singleton(TestClocks, database, sandboxes=tenant_service, unhandled=progress)
+    test_clocks = providers.Singleton(
+        TestClocks,
+        database,
+        sandboxes=tenant_service,
+        unhandled=progress,
+        agendas=providers.List(invoice_service, payment_service, revenue_recognition),
+    )
+    invoicing_worker = providers.Singleton(
+        InvoicingWorker,
+        database,
+        clock=clock,
+        sandboxes=tenant_service,
+        finalising=invoice_service.provided.finalising,
+        reminding=invoice_service.provided.reminding,
+        tax_provider=tax_provider,
+    )
     job_hosts = providers.List(providers.Singleton(JobHost, simulation, RATING_JOBS))
     job_worker = providers.Singleton(JobWorker, database, job_hosts, clock=clock)
     usage_housekeeping = providers.Singleton(UsageHousekeeping, clock=clock)

@@ -4,14 +4,14 @@ import base64
 import binascii
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 
 Role = Literal["api", "worker", "router", "migrate"]
-WorkerComponent = Literal["dispatcher", "webhook", "scheduler", "rating", "jobs", "payments"]
-WORKER_COMPONENTS: tuple[WorkerComponent, ...] = ("dispatcher", "webhook", "scheduler", "rating", "jobs", "payments")
+WorkerComponent = Literal["dispatcher", "webhook", "scheduler", "rating", "jobs", "invoicing", "payments"]
+WORKER_COMPONENTS: tuple[WorkerComponent, ...] = get_args(WorkerComponent)
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]

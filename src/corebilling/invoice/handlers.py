@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from corebilling.events.envelope import Envelope
+from corebilling.events.payment import DunningEnded
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionStatusChanged
 from corebilling.invoice.service import InvoiceService
@@ -23,7 +24,13 @@ async def on_subscription_status_changed(
         await service.void_openings(tx, expired)
 
 
+async def on_dunning_ended(service: InvoiceService, tx: Tx, events: Sequence[Envelope[DunningEnded]]) -> None:
+    """Collected in vain: the invoice is given up, where that is the tenant's last measure."""
+    await service.end_collecting(tx, events)
+
+
 HANDLERS: HandlerTable[InvoiceService] = {
     RatingCompleted: on_rating_completed,
     SubscriptionStatusChanged: on_subscription_status_changed,
+    DunningEnded: on_dunning_ended,
 }

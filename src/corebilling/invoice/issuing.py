@@ -69,7 +69,7 @@ class Issuing:
     async def _issue(self, tx: Tx, finals: Sequence[Final], states: States, written_at: datetime) -> None:
         """`states` are those of the drafts that these were; none where they are new."""
         documents = [final.document for final in finals]
-        terms = [_terms(final) for final in finals]
+        terms = [terms_of(final) for final in finals]
         journals = await self._post(tx, finals)
         given = await numbered(tx, [(f.document.tenant_id, t.numbering) for f, t in zip(finals, terms, strict=True)])
         if states:
@@ -104,7 +104,8 @@ async def numbered(tx: Tx, series: Sequence[Series]) -> list[str]:
     return numbers(series, {(row.tenant_id, row.series): row.last_no for row in rows})
 
 
-def _terms(final: Final) -> Issue:
+def terms_of(final: Final) -> Issue:
+    """When it is issued and due, and what its number is like."""
     days = net_days(final.document.net_days, final.tenant, final.customer)
     return issue(final.tenant, days, final.issued_at, final.document.total_minor)
 

@@ -12,6 +12,7 @@ from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.journal import JournalDraft
 from corebilling.kernel.party import Attribution, CustomerProfile, TenantProfile
 from corebilling.kernel.plan import PlanPrice
+from corebilling.kernel.sandbox import SandboxClock
 from corebilling.platform.db import Tx
 
 
@@ -76,6 +77,14 @@ class Logos(Protocol):
 
     async def logo(self, tx: Tx, tenant_id: UUID) -> bytes | None:
         """PNG, JPEG or SVG; None where the tenant has none."""
+        ...
+
+
+class SandboxClocks(Protocol):
+    """Tenant: the sandboxes that have a time of their own. In system transactions."""
+
+    async def sandbox_clocks(self, tx: Tx) -> list[SandboxClock]:
+        """Where each stands."""
         ...
 
 

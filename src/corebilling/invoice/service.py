@@ -6,31 +6,38 @@ from uuid import UUID
 
 import msgspec
 
-from corebilling.events.envelope import Envelope
+from corebilling.events.envelope import Envelope, NewEvent
+from corebilling.events.invoice import InvoiceSent
 from corebilling.events.payment import DunningEnded
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionStatusChanged
-from corebilling.invoice import collectable, credit_notes, finding, reading, settling, standing, stored, writing_off
+from corebilling.invoice import collectable, credit_notes, finding, proof, reading, settling, stored
 from corebilling.invoice.billing import RatingBilling
 from corebilling.invoice.credit_issuing import CreditIssuing
 from corebilling.invoice.crediting import Crediting
+from corebilling.invoice.domain.tax_quote import quoted, request_of
 from corebilling.invoice.drafting import Drafting, unknown
 from corebilling.invoice.finalising import Finalising
 from corebilling.invoice.finding import InvoiceFilter
-from corebilling.invoice.issuing import Issuing
+from corebilling.invoice.issuing import Final, Issuing, terms_of
 from corebilling.invoice.noting import Noting
-from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Prices, Subscriptions, Tenants
+from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Prices, Subscriptions, TaxProvider, Tenants
 from corebilling.invoice.queries import agenda, groups
 from corebilling.invoice.queries import invoices as reads
 from corebilling.invoice.queries.models import Invoice, InvoiceState
+from corebilling.invoice.reminding import Reminding
 from corebilling.invoice.schemas import (
+    CreditNoteCreate,
     CreditNoteDetailOut,
     CreditNoteOut,
+    CreditNotePreview,
     Explanation,
     InvoiceChange,
     InvoiceCreate,
     InvoiceDetailOut,
     InvoiceOut,
+    InvoicePreviewOut,
+    SendRequest,
 )
 from corebilling.invoice.settling import Settling
 from corebilling.invoice.taxing import Taxing
@@ -38,7 +45,7 @@ from corebilling.invoice.voiding import Reissuing, Voiding
 from corebilling.invoice.wallets import Wallets
 from corebilling.invoice.writing_off import WritingOff
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.errors import NotFound
+from corebilling.kernel.errors import Conflict, NotFound, invalid_field
 from corebilling.kernel.journal import DocumentType, PostedDocument
 from corebilling.kernel.settlement import (
     CreditRefund,
@@ -49,6 +56,7 @@ from corebilling.kernel.settlement import (
     Settlement,
     Standing,
 )
+from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 
 _NEWEST = UUID(int=2**128 - 1)
@@ -69,10 +77,12 @@ class InvoiceService:
         ledger: Ledger,
         prices: Prices,
         wallets: Wallets,
+        tax_provider: TaxProvider,
     ) -> None:
         self._clock = clock
         self._clocks = clocks
         self._customers = customers
+        self._tax_provider = tax_provider
         issuing = Issuing(ledger=ledger, taxing=Taxing(), wallets=wallets)
         notes = CreditIssuing(ledger=ledger, wallets=wallets)
         self.notes = Noting(clock=clock, clocks=clocks, tenants=tenants, issuing=notes, wallets=wallets)
@@ -98,6 +108,7 @@ class InvoiceService:
             finalising=self.finalising,
         )
         self._settling = Settling(ledger=ledger)
+        self.reminding = Reminding(clock=clock, clocks=clocks, tenants=tenants)
         self._writing_off = WritingOff(clocks=clocks, ledger=ledger)
         self._drafting = Drafting(
             clock=clock,
@@ -159,6 +170,44 @@ class InvoiceService:
         """Void what subscriptions that expired never paid of their opening invoices."""
         await self._voiding.void_openings(tx, expired)
 
+    async def send(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, wanted: SendRequest) -> InvoiceDetailOut:
+        """Tell whoever delivers mail to send an invoice. Raises `NotFound`, or `Conflict` for a draft or a void one."""
+        shown = await self.get(tx, tenant_id, invoice_id)
+        if shown.number is None or shown.status == "void":
+            raise Conflict(
+                f"invoice {invoice_id} is {shown.status}; only final invoices are sent", code="invoice_state"
+            )
+        found, _ = await self._load(tx, tenant_id, invoice_id)
+        email = wanted.email or reading.buyer(found).email
+        if email is None:
+            raise invalid_field("/email", "the customer had no address when this was issued; say where to send it")
+        payload = InvoiceSent(invoice_id, shown.number, shown.customer_id, email, f"/v1/invoices/{invoice_id}/download")
+        await emit(tx, [NewEvent(tenant_id, invoice_id, 0, payload, await self._now(tx, tenant_id))])
+        return shown
+
+    async def preview(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> Final:
+        """What an invoice would be, without the taxes that an outside engine is to say. Raises as `create_draft`."""
+        final = await self._drafting.proposed(tx, tenant_id, wanted)
+        if final.tenant.invoicing.tax_engine == "external":
+            return final
+        return msgspec.structs.replace(final, document=await self._drafting.taxed(tx, final))
+
+    async def previewed(self, final: Final) -> InvoicePreviewOut:
+        """The preview with taxes; outside of any transaction, for an outside engine is asked now.
+
+        Raises `Unavailable` where that doesn't answer.
+        """
+        document = final.document
+        if final.tenant.invoicing.tax_engine == "external":
+            question = request_of(document, final.tenant, final.customer, final.issued_at)
+            [answer] = await self._tax_provider.quote([question])
+            document = quoted(document, answer)
+        return reading.preview(document, terms_of(msgspec.structs.replace(final, document=document)).due_at)
+
+    async def earliest_due(self, tx: Tx, tenant_id: UUID) -> datetime | None:
+        """When the next draft is to be finalised or the next reminder told of, in the tenant's time."""
+        return await agenda.earliest_due(tx.conn, tenant_id=tenant_id)
+
     async def settle(self, tx: Tx, settlements: Sequence[Settlement]) -> list[SettledInvoice]:
         """Take money for invoices, in the order given, and answer what each came to.
 
@@ -219,25 +268,8 @@ class InvoiceService:
     async def documents(
         self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int
     ) -> Sequence[PostedDocument]:
-        """The ledger's proof: final invoices with an amount, voided ones, or credit notes, across tenants, in the order of their keys."""
-        if document_type == "credit_note":
-            return await credit_notes.documents(tx, after, limit)
-        if document_type == "recovery":
-            return await standing.recoveries(tx, after, limit)
-        if document_type == "write_off":
-            return await writing_off.documents(tx, after, limit)
-        if document_type == "invoice_void":
-            voided = await reads.voided_in_order(
-                tx.conn, after_tenant_id=after[0], after_invoice_id=after[1], page=limit
-            )
-            return [
-                PostedDocument(row.tenant_id, row.invoice_id, row.void_journal_id, row.currency, row.total_minor)
-                for row in voided
-            ]
-        rows = await reads.documents_in_order(tx.conn, after_tenant_id=after[0], after_invoice_id=after[1], page=limit)
-        return [
-            PostedDocument(row.tenant_id, row.invoice_id, row.journal_id, row.currency, row.total_minor) for row in rows
-        ]
+        """The ledger's proof: documents of that type across tenants, in the order of their keys."""
+        return await proof.documents(tx, document_type, after, limit)
 
     async def find_credit_notes(
         self,
@@ -251,6 +283,14 @@ class InvoiceService:
     ) -> list[CreditNoteOut]:
         """Credit notes without their lines, newest first, after the id given."""
         return await credit_notes.find(tx, tenant_id, customer_id, invoice_id, after or _NEWEST, limit)
+
+    async def create_credit_note(self, tx: Tx, tenant_id: UUID, wanted: CreditNoteCreate) -> CreditNoteDetailOut:
+        """Credit an invoice. Raises `NotFound`, `Conflict` where less is left to credit, `Invalid` for lines it doesn't have."""
+        return await self.get_credit_note(tx, tenant_id, await self.notes.issue(tx, tenant_id, wanted))
+
+    async def preview_credit_note(self, tx: Tx, tenant_id: UUID, wanted: CreditNoteCreate) -> CreditNotePreview:
+        """The note that would be issued; nothing is stored. Raises as `create_credit_note`."""
+        return credit_notes.preview(await self.notes.preview(tx, tenant_id, wanted))
 
     async def get_credit_note(self, tx: Tx, tenant_id: UUID, credit_note_id: UUID) -> CreditNoteDetailOut:
         """A credit note with its lines and what it settled. Raises `NotFound`."""

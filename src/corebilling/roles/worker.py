@@ -70,5 +70,6 @@ _LOOPS: dict[WorkerComponent, Callable[[Container], _Loop]] = {
     "scheduler": lambda container: _scheduler(container).run,
     "rating": lambda container: container.live_rater().run,
     "jobs": lambda container: container.job_worker().run,
+    "invoicing": lambda container: container.invoicing_worker().run,
     "payments": lambda container: container.payment_worker().run,
 }

@@ -35,6 +35,14 @@ class Unhandled(Protocol):
     async def exists(self, tx: Tx, tenant_id: UUID, since: datetime) -> bool: ...
 
 
+class Agenda(Protocol):
+    """Something else that falls due by a tenant's time: an advancing clock stops there until it is done. In system transactions."""
+
+    async def earliest_due(self, tx: Tx, tenant_id: UUID) -> datetime | None:
+        """The earliest instant at which something is due, which may be past; None where nothing is."""
+        ...
+
+
 class Named(Protocol):
     """Whatever has an id."""
 
