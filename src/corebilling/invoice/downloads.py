@@ -15,7 +15,8 @@ from loguru import logger
 from corebilling.invoice.domain.tax import LineTax, TaxCategory
 from corebilling.invoice.drafting import unknown
 from corebilling.invoice.einvoice.hybrid import marked
-from corebilling.invoice.einvoice.model import Model, en16931, missing
+from corebilling.invoice.einvoice.missing import missing
+from corebilling.invoice.einvoice.model import Model, en16931
 from corebilling.invoice.einvoice.syntaxes import cii, ubl
 from corebilling.invoice.pdf.credit_notes import CreditNoteContent, printable_credit_note
 from corebilling.invoice.pdf.invoices import InvoiceContent, printable_invoice
@@ -186,7 +187,13 @@ def _pdf(shown: Printable, model: Model | None) -> bytes:
         except typst.TypstError as error:
             # PDF/A must have a glyph for every character; a name in a script that the fonts lack is still an invoice.
             logger.warning("{} is no PDF/A, so it goes without its e-invoice: {}", shown.title, error.message)
-    return render(shown)
+    try:
+        return render(shown)
+    except typst.TypstError as error:
+        if shown.logo is None:
+            raise
+        logger.warning("the logo of {} can't be set, so it goes without: {}", shown.title, error.message)
+        return render(msgspec.structs.replace(shown, logo=None))
 
 
 def _by_line(

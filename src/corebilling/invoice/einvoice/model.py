@@ -1,26 +1,18 @@
 """From invoices and credit notes to the business terms of EN 16931 (BT-1 to BT-161), as the syntaxes are made from them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from corebilling.invoice.domain.document import Buyer, Seller
-from corebilling.invoice.domain.tax import LineTax
-from corebilling.invoice.einvoice.lines import UNTAXED_KINDS, TaxedLine, breakdown_of, line_of, local_days, money
-from corebilling.invoice.einvoice.parties import (
-    buyer_party,
-    delivered_to,
-    has_vat_id,
-    missing_of_buyer,
-    missing_of_seller,
-    seller_party,
-)
+from corebilling.invoice.einvoice.lines import TaxedLine, breakdown_of, line_of, local_days, money
+from corebilling.invoice.einvoice.missing import missing
+from corebilling.invoice.einvoice.parties import buyer_party, delivered_to, seller_party
 from corebilling.invoice.pdf.credit_notes import CreditNoteContent
 from corebilling.invoice.pdf.invoices import InvoiceContent
 from corebilling.invoice.reading import buyer, derivation, seller
 from corebilling.kernel.charge import Derivation
-from corebilling.kernel.errors import Conflict, FieldError
-from corebilling.kernel.money import exponent
+from corebilling.kernel.errors import Conflict
 from corebilling.kernel.period import zone
 
 INVOICE, CREDIT_NOTE = "380", "381"
@@ -31,13 +23,6 @@ _TRANSFER = "30"
 
 Model = dict[str, Any]
 """Business terms by their identifiers."""
-
-
-def missing(content: InvoiceContent | CreditNoteContent) -> list[FieldError]:
-    """What an e-invoice needs and the document doesn't have."""
-    document = _document(content)
-    sold_by, sold_to = seller(document), buyer(document)
-    return [*missing_of_seller(sold_by), *missing_of_buyer(sold_to), *_missing_taxes(content, sold_by, sold_to)]
 
 
 def en16931(content: InvoiceContent | CreditNoteContent) -> Model:
@@ -130,35 +115,6 @@ def _sums(lines: Sequence[TaxedLine], total: int, paid: int, currency: str, time
     return model | ({"BT-113": money(paid, currency)} if paid else {})
 
 
-def _missing_taxes(
-    content: InvoiceContent | CreditNoteContent, sold_by: Seller, sold_to: Buyer
-) -> Iterator[FieldError]:
-    document = _document(content)
-    if isinstance(content, InvoiceContent) and content.invoice.number is None:
-        yield FieldError("/number", "a number; finalise the draft")
-    if exponent(document.currency) > 2:
-        yield FieldError("/currency", f"amounts with at most two decimals, which {document.currency} isn't made for")
-    for line in content.lines:
-        count = len(content.taxes.get(line.line_no, ()))
-        counted = getattr(line, "kind", "") not in UNTAXED_KINDS and line.amount_minor
-        if count > 1 or (not count and counted):
-            yield FieldError(f"/lines/{line.line_no}/taxes", f"exactly one tax on each line, here are {count}")
-    taxes = [tax for found in content.taxes.values() for tax in found]
-    if not taxes:
-        yield FieldError("/taxes", "taxes; set up tax rates for where the customer is")
-    elif _net_and_tax(taxes) != document.total_minor:
-        yield FieldError("/total_minor", "taxed amounts and taxes that add up to the total")
-    if any(tax.category in ("AE", "K") for tax in taxes):
-        if not has_vat_id(sold_by.legal.tax_ids):
-            yield FieldError("/seller/legal/tax_ids", "the seller's VAT id: it reverses the charge")
-        if not has_vat_id(sold_to.tax_ids):
-            yield FieldError("/customer/tax_ids", "the customer's VAT id: the charge is reversed")
-
-
-def _net_and_tax(taxes: Sequence[LineTax]) -> int:
-    return sum(tax.taxable_minor + tax.tax_minor for tax in taxes)
-
-
 def _unit_amount(how: Derivation) -> Any:
     if len(how.steps) != 1 or how.already_billed_minor or how.steps[0].flat_amount:
         return None
@@ -167,7 +123,3 @@ def _unit_amount(how: Derivation) -> Any:
 
 def _day(at: datetime, sold_by: Seller) -> Any:
     return at.astimezone(zone(sold_by.time_zone)).date()
-
-
-def _document(content: InvoiceContent | CreditNoteContent) -> Any:
-    return content.invoice if isinstance(content, InvoiceContent) else content.note
