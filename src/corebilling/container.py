@@ -16,6 +16,8 @@ from corebilling.invoice.receivables import Receivables
 from corebilling.invoice.service import InvoiceService
 from corebilling.invoice.tax_engine import HttpTaxProvider
 from corebilling.invoice.tax_rates import TaxRates
+from corebilling.invoice.wallet_expiry import WalletExpiry
+from corebilling.invoice.wallet_service import WalletService
 from corebilling.invoice.wallets import Wallets
 from corebilling.invoice.worker import InvoicingWorker
 from corebilling.ledger.ageing import Ageing
@@ -254,6 +256,12 @@ class Container(containers.DeclarativeContainer):
     )
     notice_intake = providers.Singleton(NoticeIntake, db=database, clock=clock, secret_box=secret_box)
     downloads = providers.Singleton(Downloads, logos=tenant_service, store=object_store)
+    wallet_service = providers.Singleton(
+        WalletService, clocks=tenant_service, customers=customer_service, wallets=wallets
+    )
+    wallet_expiry = providers.Singleton(
+        WalletExpiry, database, clock=clock, sandboxes=tenant_service, wallets=wallets
+    )
     payment_service = providers.Singleton(
         PaymentService,
         others=providers.Singleton(
@@ -274,6 +282,11 @@ class Container(containers.DeclarativeContainer):
             invoice=invoice_service,
             invoice_void=invoice_service,
             credit_note=invoice_service,
+            recovery=invoice_service,
+            wallet_grant=wallet_service,
+            wallet_application=wallet_service,
+            wallet_reversal=wallet_service,
+            wallet_expiry=wallet_service,
             payment=payment_service,
             refund=payment_service,
             refund_paid=payment_service,

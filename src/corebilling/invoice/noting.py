@@ -7,13 +7,19 @@ from uuid import UUID
 
 import msgspec
 
+from corebilling.invoice import credit_notes
 from corebilling.invoice.credit_issuing import CreditIssuing, NoteDraft
 from corebilling.invoice.credit_rows import Correctable, Issued, correctable
 from corebilling.invoice.domain.credit import CreditNote, applied, by_hand
 from corebilling.invoice.domain.creditable import Creditable, Part, all_left, in_proportion, more_than_is_left
 from corebilling.invoice.domain.splitting import rounded
 from corebilling.invoice.ports import Clocks, Tenants
-from corebilling.invoice.schemas.credit_notes import CreditLineCreate, CreditNoteCreate
+from corebilling.invoice.schemas.credit_notes import (
+    CreditLineCreate,
+    CreditNoteCreate,
+    CreditNoteDetailOut,
+    CreditNotePreview,
+)
 from corebilling.invoice.settling import unknown
 from corebilling.invoice.standing import Key, State, States, locked, unpaid_of
 from corebilling.invoice.wallets import Wallets
@@ -36,8 +42,8 @@ class Noting:
         self._issuing = issuing
         self._wallets = wallets
 
-    async def issue(self, tx: Tx, tenant_id: UUID, wanted: CreditNoteCreate) -> UUID:
-        """Issue a credit note and answer its id.
+    async def issue(self, tx: Tx, tenant_id: UUID, wanted: CreditNoteCreate) -> CreditNoteDetailOut:
+        """Issue a credit note.
 
         Raises `NotFound`, `Conflict` for an invoice that isn't final or has less left to credit, `Invalid` for lines that it
         doesn't have.
@@ -45,14 +51,14 @@ class Noting:
         states, invoices = await self._load(tx, [(tenant_id, wanted.invoice_id)])
         note = _drafted(wanted, states, invoices, tenant_id, await self._now(tx, tenant_id))
         [issued] = await self._issue(tx, [note], states, invoices, settling=True)
-        return issued.note.credit_note_id
+        return await credit_notes.get(tx, tenant_id, issued.note.credit_note_id)
 
-    async def preview(self, tx: Tx, tenant_id: UUID, wanted: CreditNoteCreate) -> CreditNote:
+    async def preview(self, tx: Tx, tenant_id: UUID, wanted: CreditNoteCreate) -> CreditNotePreview:
         """The credit note that `issue` would issue, with what it would settle; nothing is written. Raises as `issue`."""
         states, invoices = await self._load(tx, [(tenant_id, wanted.invoice_id)])
         note = _drafted(wanted, states, invoices, tenant_id, await self._now(tx, tenant_id))
         left = unpaid_of(states[tenant_id, wanted.invoice_id])
-        return applied(note, [wanted.invoice_id], {wanted.invoice_id: left})
+        return credit_notes.preview(applied(note, [wanted.invoice_id], {wanted.invoice_id: left}))
 
     async def refund_credit(self, tx: Tx, requests: Sequence[CreditRefund]) -> list[DrawnCredit]:
         """Credit notes over what is refunded, which settle nothing, and their credit drawn; in the order of the requests.

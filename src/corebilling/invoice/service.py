@@ -11,7 +11,7 @@ from corebilling.events.invoice import InvoiceSent
 from corebilling.events.payment import DunningEnded
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionStatusChanged
-from corebilling.invoice import collectable, credit_notes, finding, proof, reading, settling, stored
+from corebilling.invoice import collectable, credit_notes, finding, reading, settling, stored
 from corebilling.invoice.billing import RatingBilling
 from corebilling.invoice.credit_issuing import CreditIssuing
 from corebilling.invoice.crediting import Crediting
@@ -27,10 +27,8 @@ from corebilling.invoice.queries import invoices as reads
 from corebilling.invoice.queries.models import Invoice, InvoiceState
 from corebilling.invoice.reminding import Reminding
 from corebilling.invoice.schemas import (
-    CreditNoteCreate,
     CreditNoteDetailOut,
     CreditNoteOut,
-    CreditNotePreview,
     Explanation,
     InvoiceChange,
     InvoiceCreate,
@@ -268,7 +266,7 @@ class InvoiceService:
     async def documents(
         self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int
     ) -> Sequence[PostedDocument]:
-        """The ledger's proof: documents of that type across tenants, in the order of their keys."""
+        """The ledger's proof: documents of a type across tenants, in the order of their keys."""
         return await proof.documents(tx, document_type, after, limit)
 
     async def find_credit_notes(
@@ -283,14 +281,6 @@ class InvoiceService:
     ) -> list[CreditNoteOut]:
         """Credit notes without their lines, newest first, after the id given."""
         return await credit_notes.find(tx, tenant_id, customer_id, invoice_id, after or _NEWEST, limit)
-
-    async def create_credit_note(self, tx: Tx, tenant_id: UUID, wanted: CreditNoteCreate) -> CreditNoteDetailOut:
-        """Credit an invoice. Raises `NotFound`, `Conflict` where less is left to credit, `Invalid` for lines it doesn't have."""
-        return await self.get_credit_note(tx, tenant_id, await self.notes.issue(tx, tenant_id, wanted))
-
-    async def preview_credit_note(self, tx: Tx, tenant_id: UUID, wanted: CreditNoteCreate) -> CreditNotePreview:
-        """The note that would be issued; nothing is stored. Raises as `create_credit_note`."""
-        return credit_notes.preview(await self.notes.preview(tx, tenant_id, wanted))
 
     async def get_credit_note(self, tx: Tx, tenant_id: UUID, credit_note_id: UUID) -> CreditNoteDetailOut:
         """A credit note with its lines and what it settled. Raises `NotFound`."""

@@ -2,11 +2,28 @@
 
 from uuid import UUID
 
-from corebilling.invoice.schemas.credit_notes import CreditNoteDetailOut, CreditNoteOut
+from corebilling.invoice.schemas.credit_notes import (
+    CreditNoteCreate,
+    CreditNoteDetailOut,
+    CreditNoteOut,
+    CreditNotePreview,
+)
 from corebilling.invoice.service import InvoiceService
-from corebilling.platform.http import DEFAULT_LIMIT, Cursor, Edge, Limit, NamedDependency, Page, after_id, get, page
+from corebilling.platform.http import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Edge,
+    Limit,
+    NamedDependency,
+    Page,
+    Response,
+    after_id,
+    get,
+    page,
+    post,
+)
 
-READ = "billing:read"
+READ, WRITE = "billing:read", "billing:write"
 
 
 @get("/v1/credit-notes", scope=READ, summary="List credit notes")
@@ -36,4 +53,23 @@ async def show_credit_note(
     return await edge.query(lambda tx: invoice_service.get_credit_note(tx, edge.tenant_id, credit_note_id))
 
 
-ROUTES = (list_credit_notes, show_credit_note)
+@post("/v1/credit-notes", scope=WRITE, status_code=201, summary="Credit an invoice")
+async def create_credit_note(
+    data: CreditNoteCreate, edge: NamedDependency[Edge], invoice_service: NamedDependency[InvoiceService]
+) -> Response[CreditNoteDetailOut]:
+    """Gives back lines, an amount, or all of an invoice with the tax that belongs to it; never more than is left.
+
+    It settles what is unpaid of the invoice. The rest goes to the customer's wallet, or is paid out.
+    """
+    return await edge.command(lambda tx: invoice_service.notes.issue(tx, edge.tenant_id, data), status=201)
+
+
+@post("/v1/credit-notes/preview", scope=READ, status_code=200, summary="Preview a credit note")
+async def preview_credit_note(
+    data: CreditNoteCreate, edge: NamedDependency[Edge], invoice_service: NamedDependency[InvoiceService]
+) -> CreditNotePreview:
+    """What the same request would give back and settle; nothing is stored."""
+    return await edge.query(lambda tx: invoice_service.notes.preview(tx, edge.tenant_id, data))
+
+
+ROUTES = (list_credit_notes, show_credit_note, create_credit_note, preview_credit_note)

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from corebilling.invoice.schemas.credit_notes import CreditNoteCreate
 from corebilling.invoice.schemas.invoices import InvoiceCreate, VoidRequest
 from corebilling.invoice.schemas.tax_rates import TaxRateCreate
+from corebilling.invoice.schemas.wallets import GrantCreate, TopUp
 
 EXAMPLES: Mapping[Any, Any] = {
     InvoiceCreate: {
@@ -15,6 +17,19 @@ EXAMPLES: Mapping[Any, Any] = {
             {"description": "Goodwill", "unit_amount": "-100.00"},
         ],
     },
+    CreditNoteCreate: {
+        "invoice_id": "01981a50-0000-7000-8000-000000000000",
+        "reason": "Half of the hours weren't worked.",
+        "lines": [{"line_no": 1, "quantity": "6.25"}],
+        "settlement": "balance",
+    },
+    GrantCreate: {
+        "customer_id": "customer-00042",
+        "amount_minor": 50000,
+        "source": "purchase",
+        "reference": "Transfer of 3 March",
+    },
+    TopUp: {"customer_id": "customer-00042", "threshold_minor": 10000, "top_up_minor": 50000},
     TaxRateCreate: {"name": "VAT", "rate": "0.20", "country": "FR", "reverse_charge": True},
     VoidRequest: {"reason": "Billed to the wrong customer."},
 }
