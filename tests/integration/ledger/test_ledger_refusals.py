@@ -74,6 +74,33 @@ async def test_a_journal_that_is_not_whole_is_refused(books: Books, db: Database
             await run(tx, Attempt(tenant).whole(*rows, **facts))
 
 
+@pytest.mark.parametrize(
+    ("rows", "facts", "refusal"),
+    [
+        (((1, "1200", 100), (2, "4000", -99)), {}, errors.CheckViolation),
+        (SOUND, {"currency": "USD"}, errors.CheckViolation),
+        (((1, "1200", 100), (2, "9999", -100)), {}, errors.ForeignKeyViolation),
+    ],
+    ids=["unbalanced", "another currency", "no such account"],
+)
+async def test_the_owner_is_refused_as_well(
+    books: Books, owner_url: str, rows: tuple, facts: dict, refusal: type[Exception]
+) -> None:
+    attempt = Attempt(await books.tenant())
+    with psycopg.connect(owner_url) as conn, pytest.raises(refusal):
+        conn.execute(attempt.whole(*rows, **facts))
+
+
+async def test_a_journal_of_two_currencies_is_refused_though_each_balances(books: Books, owner_url: str) -> None:
+    attempt = Attempt(await books.tenant())
+    entries = attempt.entries((1, "1200", 60), (2, "4000", -60)) + (
+        f", ('{attempt.tenant}', '{attempt.journal}', 3, '1200', 'USD', 40),"
+        f" ('{attempt.tenant}', '{attempt.journal}', 4, '4000', 'USD', -40)"
+    )
+    with psycopg.connect(owner_url) as conn, pytest.raises(errors.CheckViolation, match="is not balanced"):
+        conn.execute(f"WITH j AS ({attempt.head(100, 4)}) {entries}")
+
+
 async def test_an_account_outside_the_chart_is_refused(books: Books, db: Database) -> None:
     tenant = await books.tenant()
     with pytest.raises(errors.ForeignKeyViolation, match="account 9999 is not in the chart"):
