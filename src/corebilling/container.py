@@ -353,7 +353,7 @@ class Container(containers.DeclarativeContainer):
         database,
         sandboxes=tenant_service,
         unhandled=progress,
-        agendas=providers.List(invoice_service, payment_service, revenue_recognition),
+        agendas=providers.List(invoice_service, wallet_expiry, payment_service, revenue_recognition),
     )
     invoicing_worker = providers.Singleton(
         InvoicingWorker,
@@ -363,6 +363,7 @@ class Container(containers.DeclarativeContainer):
         finalising=invoice_service.provided.finalising,
         reminding=invoice_service.provided.reminding,
         tax_provider=tax_provider,
+        expiry=wallet_expiry,
     )
     job_hosts = providers.List(providers.Singleton(JobHost, simulation, RATING_JOBS))
     job_worker = providers.Singleton(JobWorker, database, job_hosts, clock=clock)

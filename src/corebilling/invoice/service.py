@@ -11,7 +11,7 @@ from corebilling.events.invoice import InvoiceSent
 from corebilling.events.payment import DunningEnded
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionStatusChanged
-from corebilling.invoice import collectable, credit_notes, finding, reading, settling, stored
+from corebilling.invoice import collectable, credit_notes, finding, proof, reading, settling, stored
 from corebilling.invoice.billing import RatingBilling
 from corebilling.invoice.credit_issuing import CreditIssuing
 from corebilling.invoice.crediting import Crediting

@@ -1,4 +1,4 @@
-"""The worker of invoices: finalises drafts when their time has come, and reminds. Many may run at once.
+"""The worker of invoices: finalises drafts when their time has come, reminds, lets credit run out. Many may run at once.
 
 It claims under a lease and commits, asks the tax engine outside of any transaction, and then finalises; a crash anywhere
 leaves a draft that is claimed again once the lease is over, and a draft becomes final once.
@@ -20,6 +20,7 @@ from corebilling.invoice.queries import agenda as queries
 from corebilling.invoice.queries.agenda import ClaimRow
 from corebilling.invoice.reminding import Reminding
 from corebilling.invoice.standing import Key
+from corebilling.invoice.wallet_expiry import WalletExpiry
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import DomainError
 from corebilling.platform.db import Database
@@ -44,6 +45,7 @@ class InvoicingWorker:
         finalising: Finalising,
         reminding: Reminding,
         tax_provider: TaxProvider,
+        expiry: WalletExpiry,
         batch_size: int = 200,
     ) -> None:
         self._db = db
@@ -52,6 +54,7 @@ class InvoicingWorker:
         self._finalising = finalising
         self._reminding = reminding
         self._tax_provider = tax_provider
+        self._expiry = expiry
         self._batch_size = batch_size
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -59,7 +62,7 @@ class InvoicingWorker:
         async with Listener(self._db.listen_url, CHANNEL).listening(stopping) as listener:
             while not stopping.is_set():
                 try:
-                    if await self.work_once():
+                    if await self.work_once() + await self._expiry.expire_once():
                         continue
                 except Exception as error:  # noqa: BLE001 - what is due stays due; the other loops of this process go on
                     if is_transient(error):
