@@ -1,6 +1,6 @@
 """Routes of the export to a general ledger outside."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from litestar.params import QueryParameter
 from litestar.response import Stream
@@ -36,7 +36,7 @@ async def export_journals(
     wanted: Wanted = "csv",
     period: Period | None = None,
     batch: int | None = None,
-) -> Stream:
+) -> Response[bytes]:
     """The journals of a month or of a batch, streamed: CSV, JSON lines, or text for hledger or beancount.
 
     Accounts go by the names that the account mapping gives them. A batch gives the same text each time; a month goes on
@@ -52,11 +52,12 @@ async def export_journals(
         assert batch is not None
         made = await edge.query(lambda tx: gl_export.batch(tx, tenant_id, batch))
         name, selection = f"batch-{made.id:06d}", Selection(batch_no=made.id)
-    return Stream(
+    stream = Stream(
         gl_export.text(edge.query, tenant_id, selection, wanted),
         media_type=MEDIA_TYPES[wanted],
         headers={"Content-Disposition": f'attachment; filename="ledger-{name}.{SUFFIXES[wanted]}"'},
     )
+    return cast("Response[bytes]", stream)
 
 
 @post("/v1/ledger/export-batches", scope=SCOPE, status_code=201, summary="Make an export batch")
