@@ -67,7 +67,7 @@ async def test_it_looks_back_to_before_a_payment_and_a_void_and_agrees_with_the_
     await move(books, db, tenant, paid_at)
     async with db.tenant(tenant) as tx:
         wanted = PaymentCreate(invoice_id=first.id, method="bank_transfer", reference="r1", amount_minor=500)
-        await books.payments.record(tx, tenant, wanted)
+        await books.payments.create(tx, tenant, wanted)
     await move(books, db, tenant, voided_at)
     async with db.tenant(tenant) as tx:
         await books.invoices.void(tx, tenant, second.id, "wrong customer")
