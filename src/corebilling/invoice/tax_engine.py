@@ -17,12 +17,14 @@ _decoder = msgspec.json.Decoder(TaxAnswer)
 
 
 class HttpTaxProvider:
-    """Asks the engine at `url`. An invoice may be asked about again: its id is the Idempotency-Key."""
+    """Asks the engine at `url`. An invoice may be asked about again, also with other lines: an answer commits nobody."""
 
-    def __init__(self, *, url: str, token: str, timeout_seconds: float = 10.0) -> None:
+    def __init__(self, *, url: str, token: str, timeout_seconds: float = 10.0, within_seconds: float = 45.0) -> None:
+        """Each answer may take `timeout_seconds`, all of them together `within_seconds`: callers hold leases meanwhile."""
         self._url = url
         self._token = token
         self._timeout_seconds = timeout_seconds
+        self._within_seconds = within_seconds
 
     async def quote(self, requests: Sequence[TaxRequest]) -> list[Quote]:
         """An answer or a failure for each request, in their order. Never called inside a transaction."""
@@ -32,7 +34,7 @@ class HttpTaxProvider:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate, until = asyncio.Semaphore(AT_ONCE), asyncio.get_running_loop().time() + self._within_seconds
         async with aiohttp.ClientSession(
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
@@ -40,10 +42,17 @@ class HttpTaxProvider:
             auto_decompress=False,  # an answer can't grow beyond the bound after it was counted
             trust_env=False,
         ) as session:
-            return await asyncio.gather(*(self._quote(session, gate, request) for request in requests))
+            return await asyncio.gather(*(self._quote(session, gate, until, request) for request in requests))
 
-    async def _quote(self, session: aiohttp.ClientSession, gate: asyncio.Semaphore, request: TaxRequest) -> Quote:
+    async def _quote(
+        self, session: aiohttp.ClientSession, gate: asyncio.Semaphore, until: float, request: TaxRequest
+    ) -> Quote:
         async with gate:
+            if asyncio.get_running_loop().time() >= until:
+                message = (
+                    f"the tax engine took {self._within_seconds:g} s for invoices before this one; it is asked again"
+                )
+                return TaxFailure(request.reference, message)
             try:
                 return await self._ask(session, request)
             except _Unusable as error:
@@ -56,8 +65,7 @@ class HttpTaxProvider:
                 return TaxFailure(request.reference, f"the tax engine can't be asked: {told}")
 
     async def _ask(self, session: aiohttp.ClientSession, request: TaxRequest) -> TaxAnswer:
-        key = {"Idempotency-Key": str(request.reference)}
-        async with session.post(self._url, data=_encode(request), headers=key, allow_redirects=False) as response:
+        async with session.post(self._url, data=_encode(request), allow_redirects=False) as response:
             body = await _read(response)
         if response.status != 200:
             told = _clean(body.decode("utf-8", "replace"))

@@ -98,6 +98,15 @@ async def test_a_slow_engine_is_given_up(outside: TaxEngine) -> None:
     assert "no complete answer within 0.2 s" in await refused(outside, timeout_seconds=0.2)
 
 
+async def test_a_slow_engine_does_not_hold_up_a_batch_for_ever(outside: TaxEngine) -> None:
+    outside.answering = outside.never
+    slow = HttpTaxProvider(url=outside.url, token="", timeout_seconds=0.2, within_seconds=0.1)
+    quotes = await slow.quote([question(document()) for _ in range(10 * AT_ONCE)])
+    assert all(isinstance(quote, TaxFailure) for quote in quotes)
+    assert len(outside.asked) == AT_ONCE
+    assert [quote for quote in quotes if "before this one" in quote.message] == quotes[AT_ONCE:]  # type: ignore[union-attr]
+
+
 async def test_an_answer_that_trickles_is_given_up(outside: TaxEngine) -> None:
     outside.answering = outside.trickle
     assert "no complete answer within 0.2 s" in await refused(outside, timeout_seconds=0.2)
