@@ -39,7 +39,7 @@ MACHINES = [
         "invoice",
         set(get_args(invoice.Status)),
         pairs(invoice.MOVES),
-        "invoice/0001_invoice",
+        "invoice/0004_money_documents",
         "invoice_state_status CHECK (status",
     ),
     Machine(

@@ -35,7 +35,6 @@ from corebilling.invoice.schemas import (
     InvoiceDetailOut,
     InvoiceOut,
     InvoicePreviewOut,
-    SendRequest,
 )
 from corebilling.invoice.settling import Settling
 from corebilling.invoice.taxing import Taxing
@@ -43,7 +42,7 @@ from corebilling.invoice.voiding import Reissuing, Voiding
 from corebilling.invoice.wallets import Wallets
 from corebilling.invoice.writing_off import WritingOff
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.errors import Conflict, NotFound, invalid_field
+from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.kernel.journal import DocumentType, PostedDocument
 from corebilling.kernel.settlement import (
     CreditRefund,
@@ -168,20 +167,17 @@ class InvoiceService:
         """Void what subscriptions that expired never paid of their opening invoices."""
         await self._voiding.void_openings(tx, expired)
 
-    async def send(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, wanted: SendRequest) -> InvoiceDetailOut:
+    async def send(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> InvoiceDetailOut:
         """Tell whoever delivers mail to send an invoice. Raises `NotFound`, or `Conflict` for a draft or a void one."""
-        shown = await self.get(tx, tenant_id, invoice_id)
-        if shown.number is None or shown.status == "void":
+        invoice, state = await self._load(tx, tenant_id, invoice_id)
+        if invoice.number is None or state.status == "void":
             raise Conflict(
-                f"invoice {invoice_id} is {shown.status}; only final invoices are sent", code="invoice_state"
+                f"invoice {invoice_id} is {state.status}; only final invoices are sent", code="invoice_state"
             )
-        found, _ = await self._load(tx, tenant_id, invoice_id)
-        email = wanted.email or reading.buyer(found).email
-        if email is None:
-            raise invalid_field("/email", "the customer had no address when this was issued; say where to send it")
-        payload = InvoiceSent(invoice_id, shown.number, shown.customer_id, email, f"/v1/invoices/{invoice_id}/download")
-        await emit(tx, [NewEvent(tenant_id, invoice_id, 0, payload, await self._now(tx, tenant_id))])
-        return shown
+        path = f"/v1/invoices/{invoice_id}/download"
+        payload = InvoiceSent(invoice_id, invoice.number, invoice.customer_id, reading.buyer(invoice).email, path)
+        await emit(tx, [NewEvent(tenant_id, invoice_id, state.seq, payload, await self._now(tx, tenant_id))])
+        return await self.get(tx, tenant_id, invoice_id)
 
     async def preview(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> Final:
         """What an invoice would be, without the taxes that an outside engine is to say. Raises as `create_draft`."""

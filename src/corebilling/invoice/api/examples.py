@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from corebilling.invoice.schemas.credit_notes import CreditNoteCreate
-from corebilling.invoice.schemas.invoices import InvoiceCreate, VoidRequest
+from corebilling.invoice.schemas.invoices import (
+    InvoiceChange,
+    InvoiceCreate,
+    ReissueRequest,
+    UncollectibleRequest,
+    VoidRequest,
+)
 from corebilling.invoice.schemas.tax_rates import TaxRateCreate
 from corebilling.invoice.schemas.wallets import GrantCreate, TopUp
 
@@ -16,7 +22,14 @@ EXAMPLES: Mapping[Any, Any] = {
             {"description": "Migration", "quantity": "12.5", "unit": "hour", "unit_amount": "120.00"},
             {"description": "Goodwill", "unit_amount": "-100.00"},
         ],
+        "memo": "Thank you for choosing us.",
+        "purchase_order": "PO-4711",
+        "net_days": 14,
+        "finalize": False,
     },
+    InvoiceChange: {"memo": "As agreed by phone.", "net_days": 30},
+    ReissueRequest: {"reason": "The customer was renamed."},
+    UncollectibleRequest: {"reason": "The customer is insolvent."},
     CreditNoteCreate: {
         "invoice_id": "01981a50-0000-7000-8000-000000000000",
         "reason": "Half of the hours weren't worked.",

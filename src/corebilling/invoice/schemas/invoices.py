@@ -84,12 +84,6 @@ class ReissueRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Text
 
 
-class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to send an invoice; the customer's own address as it stood on the invoice, if absent."""
-
-    email: Annotated[str, Meta(min_length=3, max_length=320, pattern="^[^@\\s]+@[^@\\s]+$")] | None = None
-
-
 class InvoiceOut(msgspec.Struct, frozen=True):
     """An invoice without its lines. `number`, `issued_at`, `due_at` and `journal_id` are absent on a draft.
 
