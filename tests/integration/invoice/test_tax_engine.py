@@ -65,10 +65,7 @@ async def test_it_is_told_who_asks_and_about_what(outside: TaxEngine) -> None:
     sold = document()
     await provider(outside).quote([question(sold)])
     (request,), (asked,) = outside.requests, outside.asked
-    assert (request.headers["Authorization"], request.headers["Idempotency-Key"]) == (
-        "Bearer t0ken",
-        str(sold.invoice_id),
-    )
+    assert (request.headers["Authorization"], asked["reference"]) == ("Bearer t0ken", str(sold.invoice_id))
     assert (asked["currency"], asked["at"], asked["buyer"]["region"]) == ("USD", "2026-05-01T00:00:00Z", "CA")
     assert [line["base_minor"] for line in asked["lines"]] == [10000, 999]
 
