@@ -121,18 +121,6 @@ async def test_an_invoice_is_paid_in_pages_and_parts(client: httpx.AsyncClient, 
     assert (await client.get("/v1/ledger/entries?cursor=nonsense", headers=finance)).status_code == 422
 
 
-async def test_the_download_is_a_pdf_with_the_same_bytes_each_time(client: httpx.AsyncClient, books: Books) -> None:
-    tenant = await books.tenant()
-    caller = await key(books, tenant, *TENANT_SCOPES)
-    invoice = await books.invoice(tenant, await books.customer(tenant), flat("20"), (TIERS, "2500"))
-    one = await client.get(f"/v1/invoices/{invoice.id}/download", headers=caller)
-    two = await client.get(f"/v1/invoices/{invoice.id}/download", headers=caller)
-    assert one.headers["content-type"] == "application/pdf"
-    assert "invoice-inv-2026-000001.pdf" in one.headers["content-disposition"]
-    assert one.content.startswith(b"%PDF-")
-    assert one.content == two.content
-
-
 async def test_lists_and_explanations_are_served(client: httpx.AsyncClient, books: Books) -> None:
     tenant = await books.tenant()
     customer = await books.customer(tenant)
@@ -150,7 +138,7 @@ async def test_another_tenant_finds_nothing(client: httpx.AsyncClient, books: Bo
     invoice = await books.invoice(other, await books.customer(other), flat("20"))
     caller = await key(books, mine, *TENANT_SCOPES)
     assert (await client.get("/v1/invoices", headers=caller)).json() == {"data": [], "next_cursor": None}
-    for method, path in (("GET", ""), ("GET", "/explain"), ("GET", "/download"), ("POST", "/finalize"), ("DELETE", "")):
+    for method, path in (("GET", ""), ("GET", "/explain"), ("POST", "/finalize"), ("DELETE", "")):
         answer = await client.request(method, f"/v1/invoices/{invoice.id}{path}", headers=caller)
         assert answer.status_code == 404, (method, path, answer.text)
     body = {"invoice_id": str(invoice.id), "method": "cash", "reference": "r"}

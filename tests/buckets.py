@@ -1,0 +1,48 @@
+"""A server that speaks S3, with a bucket for documents."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from corebilling.platform.storage import ObjectStore
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of a server of our own."""
+
+    endpoint: str
+
+    def store(self, **settings: str) -> ObjectStore:
+        """The bucket as a process of production opens it."""
+        given = {"region": "eu-west-1", "endpoint": self.endpoint, "access_key_id": "k", "secret_access_key": "s"}
+        return ObjectStore("s3://documents/live", **given | settings)
+
+    def kept(self) -> list[str]:
+        """What is kept in it."""
+        return [
+            found["Key"] for found in _client(self.endpoint).list_objects_v2(Bucket="documents").get("Contents", [])
+        ]
+
+
+@contextmanager
+def running_bucket() -> Iterator[Bucket]:
+    """The bucket while it is there."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    try:
+        place = {"LocationConstraint": "eu-west-1"}
+        _client(endpoint).create_bucket(Bucket="documents", CreateBucketConfiguration=place)
+        yield Bucket(endpoint)
+    finally:
+        server.stop()
+
+
+def _client(endpoint: str):  # type: ignore[no-untyped-def] # boto3 makes its clients as it goes
+    return boto3.client(
+        "s3", endpoint_url=endpoint, region_name="eu-west-1", aws_access_key_id="k", aws_secret_access_key="s"
+    )
