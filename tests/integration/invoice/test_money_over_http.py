@@ -8,6 +8,7 @@ import pytest
 
 from books import TIERS, Books, flat
 from corebilling.invoice.api import ROUTES as INVOICE_ROUTES
+from corebilling.invoice.downloads import Downloads
 from corebilling.kernel.ids import new_id
 from corebilling.ledger.api import ROUTES as LEDGER_ROUTES
 from corebilling.payment.api import ROUTES as PAYMENT_ROUTES
@@ -16,6 +17,7 @@ from corebilling.platform.db import Database
 from corebilling.platform.health import Health
 from corebilling.platform.http.app import http_app
 from corebilling.platform.http.auth import Authenticator
+from corebilling.platform.http.routing import declaration_of
 from corebilling.tenant.schemas import ApiKeyCreate
 
 TENANT_SCOPES = ["billing:read", "billing:write"]
@@ -28,13 +30,16 @@ async def books(db: Database) -> Books:
 
 @pytest.fixture
 async def client(books: Books, db: Database) -> AsyncIterator[httpx.AsyncClient]:
+    services = {
+        "invoice_service": lambda: books.invoices,
+        "payment_service": lambda: books.payments,
+        "ledger_service": lambda: books.ledger,
+        "download_service": lambda: Downloads(logos=books.tenants, store=None),
+    }
+    routes = [*INVOICE_ROUTES, *PAYMENT_ROUTES, *LEDGER_ROUTES]
     app = http_app(
-        routes=[*INVOICE_ROUTES, *PAYMENT_ROUTES, *LEDGER_ROUTES],
-        dependencies={
-            "invoice_service": lambda: books.invoices,
-            "payment_service": lambda: books.payments,
-            "ledger_service": lambda: books.ledger,
-        },
+        routes=[route for route in routes if set(declaration_of(route).endpoint.dependencies) <= services.keys()],
+        dependencies=services,
         authenticator=Authenticator(database=db, keys=books.tenants, tokens=None),
         database=db,
         clock=wall_clock,
