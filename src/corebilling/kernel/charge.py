@@ -86,3 +86,13 @@ class BilledCharge(msgspec.Struct, frozen=True):
     term_start: datetime | None = None
     standing: bool = False
     settles_minor: int | None = None
+
+
+class ChargeFinding(msgspec.Struct, frozen=True):
+    """A figure of a stored charge that isn't what its pinned inputs give; of the whole rating where there is no `charge_no`."""
+
+    rating_id: UUID
+    charge_no: int | None
+    figure: str
+    stored: str
+    computed: str

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from corebilling.kernel.charge import BilledCharge
+from corebilling.kernel.charge import BilledCharge, ChargeFinding
 from corebilling.kernel.clock import Clock
 from corebilling.platform.db import Tx
 from corebilling.rating import store
@@ -23,6 +23,7 @@ from corebilling.rating.ports import (
     Usage,
 )
 from corebilling.rating.rater import Rater
+from corebilling.rating.recomputation import Recomputation
 from corebilling.rating.upcoming import UpcomingInvoices
 
 
@@ -50,6 +51,7 @@ class RatingService(PriceChecks):
         self.upcoming_invoices = UpcomingInvoices(
             contracts=contracts, subscriptions=subscriptions, usage=usage, clocks=clocks, rater=rater
         )
+        self._recomputation = Recomputation(contracts=contracts, plans=plans, usage=usage)
         self.live = LiveRating(
             clock=clock,
             clocks=clocks,
@@ -64,3 +66,7 @@ class RatingService(PriceChecks):
     ) -> dict[tuple[UUID, UUID], tuple[BilledCharge, ...]]:
         """The lines of final ratings by (tenant, rating); one without lines has an empty tuple."""
         return dict.fromkeys(keys, ()) | await store.final_charges(tx, keys)
+
+    async def recheck(self, tx: Tx, tenant_id: UUID, rating_ids: Sequence[UUID]) -> list[ChargeFinding]:
+        """What differs in stored ratings from what their inputs give (`recomputation.py`); nothing where all is right."""
+        return await self._recomputation.recheck(tx, tenant_id, rating_ids)

@@ -10,7 +10,7 @@ import msgspec
 from corebilling.kernel.charge import BilledCharge
 from corebilling.kernel.contract import Contract
 from corebilling.kernel.period import Period
-from corebilling.kernel.usage import UsageFigures
+from corebilling.kernel.usage import UsageFigures, UsageWindow
 from corebilling.rating.closing import as_agreed
 from corebilling.rating.domain.assessment import Assessment
 from corebilling.rating.domain.fees import Settled, with_charges
@@ -126,7 +126,9 @@ class Ratings:
         return item.of_period(iter([(found, found) for found in figures]), self._standing(item), "next_invoice")
 
     def _figures(self, reading: Reading) -> UsageFigures:
-        window = reading.window
+        return self.figures(reading.window)
+
+    def figures(self, window: UsageWindow) -> UsageFigures:
         found = [
             used.quantity
             for used in self.used
