@@ -14,6 +14,7 @@ from corebilling.cli.local import LocalInstallation
 from corebilling.events.catalog import BY_SUBJECT
 from corebilling.events.envelope import CloudEvent
 from corebilling.events.invoice import InvoicePaid
+from corebilling.events.payment import DunningEnded, DunningStarted
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.scheduler import BillingCycleClosed, LateUsageSealed, SubscriptionDue
 from corebilling.events.subscription import (
@@ -65,6 +66,12 @@ def forged(rows: Rows, b: World) -> dict[str, msgspec.Struct]:
             rating, cycle, subscription, customer, index, FEBRUARY, MARCH, MARCH, "EUR", 100, 9, "1"
         ),
         "invoice.paid": InvoicePaid(own["invoice_id"], "1", "EUR", 100, FEBRUARY, subscription, "opening"),
+        "dunning.started": DunningStarted(
+            own["invoice_id"], "1", customer, (subscription,), 100, "EUR", None, FEBRUARY
+        ),
+        "dunning.ended": DunningEnded(
+            own["invoice_id"], "1", customer, (subscription,), "exhausted", "cancel", FEBRUARY
+        ),
         "webhook.test": WebhookTest(own["endpoint_id"], "from the outside"),
     }
     assert {subject: type(payload) for subject, payload in told.items()} == {s: BY_SUBJECT[s].payload for s in told}
