@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from loguru import logger
@@ -17,7 +17,7 @@ from loguru import logger
 from corebilling.kernel.clock import Clock
 from corebilling.payment.gateways import metrics
 from corebilling.payment.gateways.adapters import ADAPTERS
-from corebilling.payment.gateways.breakers import Breakers
+from corebilling.payment.gateways.breakers import SLOW_SECONDS, Breakers
 from corebilling.payment.gateways.calling import Call, Caller, Result
 from corebilling.payment.gateways.calls import CHANNEL
 from corebilling.payment.gateways.claiming import begin, call_of, refused
@@ -66,7 +66,9 @@ class PaymentWorker:
         self._sessions = OutboundSessions(
             timeout_seconds=config.timeout_seconds, max_connections=self._most, name="gateways"
         )
-        self._breakers = Breakers(failures=config.breaker_failures, seconds=config.breaker_seconds)
+        self._breakers = Breakers(
+            failures=config.breaker_failures, seconds=config.breaker_seconds, most_calls=self._most
+        )
         self._caller = Caller(self._breakers, config, clock)
         self._recorder = CallRecorder(db, payments, clocks, clock=clock, config=config, on_settled=self._settled)
         self._notices = NoticeProcessor(db, payments, clocks, clock=clock, config=config)
@@ -121,7 +123,7 @@ class PaymentWorker:
         limit = self._most - len(self._held)
         if limit <= 0:
             return False
-        rooms, new_room = self._breakers.rooms(self._most)
+        rooms, new_room = self._breakers.rooms()
         now = self._clock()
         lease_until = now + self._config.lease
         async with self._db.system() as tx:
@@ -139,13 +141,34 @@ class PaymentWorker:
         wrapped = self._after != _NOWHERE
         cut = len(rows) == limit
         self._after = (rows[-1].tenant_id, rows[-1].account_id) if cut else _NOWHERE
-        await self._set_going(rows, lease_until)
-        return bool(rows) or wrapped
+        taken = await self._taken(rows)
+        await self._set_going(taken, lease_until)
+        return bool(taken) or wrapped
+
+    async def _taken(self, rows: Sequence[ClaimCallsRow]) -> list[ClaimCallsRow]:
+        """Hold what there is a share for. A claim may bring more of many accounts at once: the rest goes back."""
+        taken, back = [], []
+        for row in rows:
+            if self._breakers.left(self._breakers.standing(row.account_id)) > 0:
+                self._held[row.call_id] = row.account_id
+                await self._breakers.hold(row.account_id)
+                taken.append(row)
+            else:
+                back.append(row)
+        if back:
+            later = self._clock() + timedelta(seconds=SLOW_SECONDS)
+            async with self._db.system() as tx:
+                await queries.put_back_calls(
+                    tx.conn,
+                    at=later,
+                    tenant_ids=[row.tenant_id for row in back],
+                    call_ids=[row.call_id for row in back],
+                    attempts=[row.attempts for row in back],
+                )
+            self._wake_at(later)
+        return taken
 
     async def _set_going(self, rows: Sequence[ClaimCallsRow], lease_until: datetime) -> None:
-        for row in rows:
-            self._held[row.call_id] = row.account_id
-            await self._breakers.hold(row.account_id)
         going: set[UUID] = set()
         try:
             begun = await begin(

@@ -80,10 +80,14 @@ class LegalPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class DunningPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When collection is tried again, in days after it first failed or the invoice fell due, and what comes at the end."""
+    """When collection is tried again, in days after it first failed or the invoice fell due, and what comes at the end.
+
+    With `overdue` invoices that nobody charges automatically are dunned as well, from their due dates on.
+    """
 
     retry_days: Annotated[list[RetryDay], Meta(max_length=10)] | UnsetType = UNSET
     finally_do: DunningEnd | UnsetType = UNSET
+    overdue: bool | UnsetType = UNSET
 
 
 class InvoicingPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

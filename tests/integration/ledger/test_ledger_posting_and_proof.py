@@ -124,7 +124,7 @@ async def test_the_proof_holds_over_invoices_voids_and_payments_and_finds_what_w
         invoices = [await books.invoice(tenant, customer, flat("20")) for _ in range(4)]
         async with db.tenant(tenant) as tx:
             wanted = PaymentCreate(invoice_id=invoices[0].id, method="bank_transfer", reference="r1", amount_minor=500)
-            await books.payments.record(tx, tenant, wanted)
+            await books.payments.create(tx, tenant, wanted)
             await books.invoices.void(tx, tenant, invoices[1].id, "wrong customer")
     async with db.system() as tx:
         report = await books.proof.proof(tx)

@@ -26,7 +26,7 @@ async def test_a_payment_settles_the_invoice_and_moves_cash(books: Books, db: Da
     customer = await books.customer(tenant)
     invoice = await books.invoice(tenant, customer, flat("20"))
     async with db.tenant(tenant) as tx:
-        payment = await books.payments.record(tx, tenant, money(invoice.id))
+        payment = await books.payments.create(tx, tenant, money(invoice.id))
         after = await books.invoices.get(tx, tenant, invoice.id)
         [total] = (await books.ledger.trial_balance(tx, tenant, None)).currencies
     assert (payment.status, payment.amount_minor, payment.customer_id) == ("succeeded", 2000, customer)
@@ -56,13 +56,13 @@ async def test_an_invoice_can_be_paid_in_parts_and_stays_open_until_the_last(boo
     tenant = await books.tenant()
     invoice = await books.invoice(tenant, await books.customer(tenant), flat("20"))
     async with db.tenant(tenant) as tx:
-        await books.payments.record(tx, tenant, money(invoice.id, 500))
+        await books.payments.create(tx, tenant, money(invoice.id, 500))
         partly = await books.invoices.get(tx, tenant, invoice.id)
         with pytest.raises(Conflict, match="pay at most 1500 minor units"):
-            await books.payments.record(tx, tenant, money(invoice.id, 1501))
+            await books.payments.create(tx, tenant, money(invoice.id, 1501))
         with pytest.raises(Conflict, match="refund them first"):
             await books.invoices.void(tx, tenant, invoice.id, "no")
-        rest = await books.payments.record(tx, tenant, money(invoice.id))
+        rest = await books.payments.create(tx, tenant, money(invoice.id))
         listed = await books.payments.find(tx, tenant, invoice_id=invoice.id, after=None, limit=10)
     assert (partly.status, partly.due_minor) == ("open", 1500)
     assert [payment.amount_minor for payment in listed] == [rest.amount_minor, 500] == [1500, 500]
@@ -73,14 +73,14 @@ async def test_what_is_not_owed_is_refused_and_says_why(books: Books, db: Databa
     invoice = await books.invoice(tenant, await books.customer(tenant), flat("20"))
     async with db.tenant(tenant) as tx:
         with pytest.raises(Conflict, match=r"30.00 EUR is more than the 20.00 EUR left on invoice INV-2026-000001"):
-            await books.payments.record(tx, tenant, money(invoice.id, 3000))
+            await books.payments.create(tx, tenant, money(invoice.id, 3000))
         with pytest.raises(Invalid, match="is in EUR"):
-            await books.payments.record(tx, tenant, money(invoice.id, 3000, "USD"))
+            await books.payments.create(tx, tenant, money(invoice.id, 3000, "USD"))
         with pytest.raises(NotFound):
-            await books.payments.record(tx, tenant, money(new_id()))
-        await books.payments.record(tx, tenant, money(invoice.id))
+            await books.payments.create(tx, tenant, money(new_id()))
+        await books.payments.create(tx, tenant, money(invoice.id))
         with pytest.raises(Conflict, match="is paid"):
-            await books.payments.record(tx, tenant, money(invoice.id, 1))
+            await books.payments.create(tx, tenant, money(invoice.id, 1))
 
 
 async def test_two_payments_at_once_never_take_more_than_is_left(books: Books, db: Database) -> None:
@@ -90,7 +90,7 @@ async def test_two_payments_at_once_never_take_more_than_is_left(books: Books, d
     async def pay() -> bool:
         try:
             async with db.tenant(tenant) as tx:
-                await books.payments.record(tx, tenant, money(invoice.id, 1200))
+                await books.payments.create(tx, tenant, money(invoice.id, 1200))
         except Conflict:
             return False
         return True
@@ -120,9 +120,9 @@ async def test_another_tenants_invoice_cannot_be_paid_or_its_payments_seen(books
     invoice = await books.invoice(other, await books.customer(other), flat("20"))
     async with db.tenant(mine) as tx:
         with pytest.raises(NotFound):
-            await books.payments.record(tx, mine, money(invoice.id))
+            await books.payments.create(tx, mine, money(invoice.id))
     async with db.tenant(other) as tx:
-        payment = await books.payments.record(tx, other, money(invoice.id))
+        payment = await books.payments.create(tx, other, money(invoice.id))
     async with db.tenant(mine) as tx:
         with pytest.raises(NotFound):
             await books.payments.get(tx, mine, payment.id)

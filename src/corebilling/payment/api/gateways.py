@@ -7,7 +7,13 @@ from litestar.connection import Request
 
 from corebilling.payment.gateways.accounts import GatewayAccounts
 from corebilling.payment.gateways.notices import MOST_BYTES, NoticeIntake
-from corebilling.payment.schemas.gateways import AccountCreate, AccountOut, AccountPatch, NoticeOut, NoticeTaken
+from corebilling.payment.schemas.gateways import (
+    GatewayAccountCreate,
+    GatewayAccountOut,
+    GatewayAccountPatch,
+    NoticeOut,
+    NoticeTaken,
+)
 from corebilling.platform.http import (
     DEFAULT_LIMIT,
     PUBLIC,
@@ -31,8 +37,8 @@ _JSON = "application/json"
 
 @post("/v1/gateway-accounts", scope=SCOPE, summary="Add an account at a payment gateway")
 async def create_gateway_account(
-    data: AccountCreate, edge: NamedDependency[Edge], gateway_accounts: NamedDependency[GatewayAccounts]
-) -> Response[AccountOut]:
+    data: GatewayAccountCreate, edge: NamedDependency[Edge], gateway_accounts: NamedDependency[GatewayAccounts]
+) -> Response[GatewayAccountOut]:
     """Its secrets are kept encrypted and never shown again. The gateway posts its notices to the answer's `notice_path`."""
     return await edge.command(lambda tx: gateway_accounts.create(tx, edge.tenant_id, data), status=201)
 
@@ -43,7 +49,7 @@ async def list_gateway_accounts(
     gateway_accounts: NamedDependency[GatewayAccounts],
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
-) -> Page[AccountOut]:
+) -> Page[GatewayAccountOut]:
     """Newest first."""
     after = after_id(cursor)
     found = await edge.query(lambda tx: gateway_accounts.find(tx, edge.tenant_id, after=after, limit=limit + 1))
@@ -53,7 +59,7 @@ async def list_gateway_accounts(
 @get("/v1/gateway-accounts/{account_id:uuid}", scope=SCOPE, summary="Show a gateway account")
 async def show_gateway_account(
     account_id: UUID, edge: NamedDependency[Edge], gateway_accounts: NamedDependency[GatewayAccounts]
-) -> AccountOut:
+) -> GatewayAccountOut:
     """One account, without its secrets."""
     return await edge.query(lambda tx: gateway_accounts.get(tx, edge.tenant_id, account_id))
 
@@ -61,10 +67,10 @@ async def show_gateway_account(
 @patch("/v1/gateway-accounts/{account_id:uuid}", scope=SCOPE, summary="Change, disable or take up a gateway account")
 async def change_gateway_account(
     account_id: UUID,
-    data: AccountPatch,
+    data: GatewayAccountPatch,
     edge: NamedDependency[Edge],
     gateway_accounts: NamedDependency[GatewayAccounts],
-) -> Response[AccountOut]:
+) -> Response[GatewayAccountOut]:
     """Only the fields sent change. Notices signed with a replaced secret are taken for another 24 hours."""
     return await edge.command(lambda tx: gateway_accounts.change(tx, edge.tenant_id, account_id, data), status=200)
 
@@ -120,14 +126,14 @@ def _too_large() -> Refusal:
 
 
 EXAMPLES = {
-    AccountCreate: {
+    GatewayAccountCreate: {
         "gateway": "http",
         "name": "main",
         "base_url": "https://api.payments.example",
         "api_key": "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
         "webhook_secret": "whsec_5fK2mQ8vXw1yT3hB",
     },
-    AccountPatch: {"status": "disabled"},
+    GatewayAccountPatch: {"status": "disabled"},
 }
 """By the type of the body."""
 

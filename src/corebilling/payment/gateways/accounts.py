@@ -16,11 +16,11 @@ from corebilling.payment.queries import gateway_accounts as queries
 from corebilling.payment.queries import gateway_notices as notices
 from corebilling.payment.queries.models import GatewayAccount
 from corebilling.payment.schemas.gateways import (
-    AccountCreate,
-    AccountOut,
-    AccountPatch,
     AccountRef,
     AccountStatus,
+    GatewayAccountCreate,
+    GatewayAccountOut,
+    GatewayAccountPatch,
     GatewayName,
     NoticeOut,
     NoticeStatus,
@@ -47,7 +47,7 @@ class GatewayAccounts:
         self._secret_box = secret_box
         self._allow_private_targets = allow_private_targets
 
-    async def create(self, tx: Tx, tenant_id: UUID, data: AccountCreate) -> AccountOut:
+    async def create(self, tx: Tx, tenant_id: UUID, data: GatewayAccountCreate) -> GatewayAccountOut:
         """A new account. Raises `Invalid` for its address, `Conflict` for a name that is taken or too many accounts."""
         profile = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
         if profile is None:
@@ -77,16 +77,16 @@ class GatewayAccounts:
             )
         return _shown(row)
 
-    async def find(self, tx: Tx, tenant_id: UUID, *, after: UUID | None, limit: int) -> list[AccountOut]:
+    async def find(self, tx: Tx, tenant_id: UUID, *, after: UUID | None, limit: int) -> list[GatewayAccountOut]:
         """Newest first."""
         rows = await queries.list_accounts(tx.conn, tenant_id=tenant_id, before=after, page_size=limit)
         return [_shown(row) for row in rows]
 
-    async def get(self, tx: Tx, tenant_id: UUID, account_id: UUID) -> AccountOut:
+    async def get(self, tx: Tx, tenant_id: UUID, account_id: UUID) -> GatewayAccountOut:
         """One account. Raises `NotFound`."""
         return _shown(_known(await queries.get_account(tx.conn, tenant_id=tenant_id, account_id=account_id)))
 
-    async def change(self, tx: Tx, tenant_id: UUID, account_id: UUID, change: AccountPatch) -> AccountOut:
+    async def change(self, tx: Tx, tenant_id: UUID, account_id: UUID, change: GatewayAccountPatch) -> GatewayAccountOut:
         """Change the fields given. Raises `NotFound`, and `Invalid` as creation does."""
         before = _known(await queries.lock_account(tx.conn, tenant_id=tenant_id, account_id=account_id))
         if change.base_url is not UNSET:
@@ -176,8 +176,8 @@ def _known(row: GatewayAccount | None) -> GatewayAccount:
     return row
 
 
-def _shown(row: GatewayAccount) -> AccountOut:
-    return AccountOut(
+def _shown(row: GatewayAccount) -> GatewayAccountOut:
+    return GatewayAccountOut(
         id=row.account_id,
         gateway=msgspec.convert(row.gateway, GatewayName),
         name=row.name,

@@ -1,13 +1,14 @@
 """A circuit breaker for each account (hence tenant) at a gateway, and how many calls may run there at once.
 
 The width of an account starts small, doubles while calls succeed and falls back to one when one fails. After some failures in
-a row the breaker opens: no calls; after a while one call probes. Accounts in trouble share half of all calls, so that
-one gateway's outage doesn't hold up the payments of other tenants.
+a row the breaker opens: no calls; after a while one call probes. Accounts that this worker doesn't know yet share a quarter
+of all calls, those that are slow or fail half, so that hanging gateways don't hold up the payments of other tenants.
 """
 
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 from uuid import UUID
 
 from purgatory import AsyncCircuitBreakerFactory
@@ -18,25 +19,32 @@ from corebilling.payment.gateways.port import Declined, GatewayUnavailable, Outc
 
 FIRST_WIDTH = 4
 MOST_WIDTH = 32
+SLOW_SECONDS = 1.0
 _MOST_SHOWN = 200
 _IDLE_SECONDS = 600.0
+
+Standing = Literal["unknown", "quick", "troubled"]
 
 
 class Lane:
     """One account's calls in this worker."""
 
-    __slots__ = ("context", "held", "used_at", "width")
+    __slots__ = ("context", "held", "moved_at", "proven", "width")
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.width = FIRST_WIDTH
         self.held = 0
-        self.used_at = time.monotonic()
+        self.proven = False
+        self.moved_at = time.monotonic()
 
     @property
-    def troubled(self) -> bool:
-        """Whether its last call failed."""
-        return self.width < FIRST_WIDTH
+    def standing(self) -> Standing:
+        """Whether it answers."""
+        stuck = self.held > 0 and time.monotonic() - self.moved_at > SLOW_SECONDS
+        if stuck or self.width < FIRST_WIDTH:
+            return "troubled"
+        return "quick" if self.proven else "unknown"
 
     @property
     def room(self) -> int:
@@ -53,11 +61,24 @@ class Lane:
             return 0.0
         return max(0.0, opened_at + self.context.ttl - time.time() + 0.001)
 
+    def answered(self, most_width: int) -> None:
+        """A call was answered, be it with a no."""
+        self.proven = True
+        self.width = min(most_width, self.width * 2)
+        self.moved_at = time.monotonic()
+
+    def failed(self) -> None:
+        """A call came to nothing."""
+        self.width = 1
+        self.moved_at = time.monotonic()
+
 
 class Breakers:
     """The lanes of one worker."""
 
-    def __init__(self, *, failures: int, seconds: float) -> None:
+    def __init__(self, *, failures: int, seconds: float, most_calls: int) -> None:
+        self._most_calls = most_calls
+        self._most_width = max(1, min(MOST_WIDTH, most_calls // 4))
         self._factory = AsyncCircuitBreakerFactory(
             default_threshold=failures, default_ttl=seconds, exclude=[Declined, _NotTheGateways]
         )
@@ -66,7 +87,10 @@ class Breakers:
 
     async def hold(self, account_id: UUID) -> None:
         """A call of this account is claimed."""
-        (await self._lane(account_id)).held += 1
+        lane = await self._lane(account_id)
+        if not lane.held:
+            lane.moved_at = time.monotonic()
+        lane.held += 1
 
     def release(self, account_id: UUID) -> None:
         """A call that was held is settled, or somebody else's."""
@@ -91,25 +115,38 @@ class Breakers:
                 except BaseException as error:
                     failure = error
                     raise _NotTheGateways from error
-            lane.width = min(MOST_WIDTH, lane.width * 2)
+            lane.answered(self._most_width)
         except _NotTheGateways:
             assert failure is not None
             raise failure from None
         except Declined:
-            lane.width = min(MOST_WIDTH, lane.width * 2)
+            lane.answered(self._most_width)
             raise
         except (GatewayUnavailable, OutcomeUnknown):
-            lane.width = 1
+            lane.failed()
             raise
         finally:
             self._show(account_id, lane)
 
-    def rooms(self, most_calls: int) -> tuple[dict[UUID, int], int]:
+    def rooms(self) -> tuple[dict[UUID, int], int]:
         """How many calls each known account may claim now, and how many one that isn't known yet."""
-        troubled = sum(lane.held for lane in self._lanes.values() if lane.troubled)
-        full = troubled >= most_calls // 2
-        rooms = {key: 0 if full and lane.troubled else lane.room for key, lane in self._lanes.items()}
-        return rooms, FIRST_WIDTH
+        full = self.left("troubled") <= 0
+        strangers = FIRST_WIDTH if self.left("unknown") > 0 else 0
+        rooms = {}
+        for key, lane in self._lanes.items():
+            most = {"troubled": 0 if full else lane.room, "unknown": min(lane.room, strangers), "quick": lane.room}
+            rooms[key] = most[lane.standing]
+        return rooms, strangers
+
+    def left(self, standing: Standing) -> int:
+        """How many more calls accounts of that standing may have together."""
+        share = {"unknown": self._most_calls // 4, "troubled": self._most_calls // 2, "quick": self._most_calls}
+        return max(1, share[standing]) - sum(lane.held for lane in self._lanes.values() if lane.standing == standing)
+
+    def standing(self, account_id: UUID) -> Standing:
+        """Whether an account answers, as far as this worker knows."""
+        lane = self._lanes.get(account_id)
+        return "unknown" if lane is None else lane.standing
 
     def next_probe(self) -> float | None:
         """Seconds until the first open breaker lets a probe through."""
@@ -130,7 +167,6 @@ class Breakers:
         if lane is None:
             breaker = await self._factory.get_breaker(str(account_id))
             lane = self._lanes[account_id] = Lane(breaker.context)
-        lane.used_at = time.monotonic()
         return lane
 
     def _show(self, account_id: UUID, lane: Lane) -> None:
@@ -148,4 +184,4 @@ class _NotTheGateways(Exception):
 
 
 def _at_rest(lane: Lane, long_ago: float) -> bool:
-    return not lane.held and lane.used_at < long_ago and lane.context.state == CLOSED
+    return not lane.held and lane.moved_at < long_ago and lane.context.state == CLOSED

@@ -13,7 +13,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     it knows nothing of it. `breaker_failures` in a row stop the calls of an account for `breaker_seconds`.
     """
 
-    most_calls: int = 64
+    most_calls: int = 128
     timeout_seconds: float = 20.0
     lease_slack_seconds: float = 10.0
     certain_seconds: float = 60.0

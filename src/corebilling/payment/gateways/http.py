@@ -22,7 +22,7 @@ from corebilling.payment.gateways.port import (
     OutcomeUnknown,
     RefundRequest,
 )
-from corebilling.platform.outbound.connections import clean, read_some
+from corebilling.platform.outbound.connections import TargetRefused, clean, read_some
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class HttpGateway:
             ) as response:
                 return response.status, await read_some(response, READ_BYTES)
         except aiohttp.ClientConnectorError as error:  # not even a connection: nothing was sent
-            raise GatewayUnavailable(clean(str(error))) from None
+            raise GatewayUnavailable(_no_connection(error)) from None
         except TimeoutError:
             raise OutcomeUnknown("the gateway gave no complete answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -144,6 +144,11 @@ def _declined(status: int, text: bytes) -> Declined:
     )
     message = clean(error.message or f"the gateway answered {status}")
     return Declined(code, message, error.payment_intent.id if error.payment_intent else None)
+
+
+def _no_connection(error: aiohttp.ClientConnectorError) -> str:
+    refused = isinstance(error.os_error, TargetRefused)
+    return clean(f"{error.os_error}, which payments don't go to" if refused else str(error))
 
 
 def _excerpt(text: bytes) -> str:

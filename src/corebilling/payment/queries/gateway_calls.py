@@ -163,6 +163,26 @@ async def claim_calls(
     return _rows
 
 
+PUT_BACK_CALLS: Final = """-- payment/gateway_calls.sql: PutBackCalls
+UPDATE gateway_calls c SET next_at = $1::timestamptz
+FROM unnest($2::uuid[], $3::uuid[], $4::int[]) AS k(tenant_id, call_id, attempts)
+WHERE c.tenant_id = k.tenant_id AND c.call_id = k.call_id AND c.attempts = k.attempts AND c.state <> 'done'
+"""
+
+
+async def put_back_calls(
+    conn: Connection,
+    *,
+    at: datetime,
+    tenant_ids: Sequence[UUID | None],
+    call_ids: Sequence[UUID | None],
+    attempts: Sequence[int | None],
+) -> None:
+    """Claimed and not tried: the turn of these is a little later."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(PUT_BACK_CALLS, (at, list(tenant_ids), list(call_ids), list(attempts)))
+
+
 NEXT_CALL: Final = """-- payment/gateway_calls.sql: NextCall
 SELECT c.tenant_id, c.next_at::timestamptz AS next_at FROM gateway_calls c
 WHERE c.state <> 'done' AND c.next_at > $1::timestamptz

@@ -20,7 +20,7 @@ BaseUrl = Annotated[
 Secret = Annotated[str, Meta(min_length=8, max_length=512)]
 
 
-class AccountCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class GatewayAccountCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An account at a gateway. `webhook_secret` signs its notices; without it they are refused until it is set."""
 
     gateway: GatewayName
@@ -30,7 +30,7 @@ class AccountCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     webhook_secret: Secret | None = None
 
 
-class AccountPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class GatewayAccountPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Only the fields sent change. A replaced `webhook_secret` stays valid for 24 hours; `disabled` takes no new payments."""
 
     base_url: BaseUrl | UnsetType = UNSET
@@ -39,7 +39,7 @@ class AccountPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     status: AccountStatus | UnsetType = UNSET
 
 
-class AccountOut(msgspec.Struct, frozen=True, kw_only=True):
+class GatewayAccountOut(msgspec.Struct, frozen=True, kw_only=True):
     """An account. `notice_path` is where the gateway posts its notices; `api_key_hint` are the key's last characters."""
 
     id: UUID
