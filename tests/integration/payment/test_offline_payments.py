@@ -13,6 +13,7 @@ from till import Till
 async def test_a_transfer_pays_the_invoice_that_its_reference_names(till: Till) -> None:
     customer = await till.customer()
     old, named = await till.invoice(customer), await till.invoice(customer, "30")
+    assert named.number is not None
     payment = await till.pay(
         customer_id="acme", amount_minor=3000, reference=f"{named.number.lower().replace('-', ' ')} thanks"
     )

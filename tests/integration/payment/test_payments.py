@@ -1,4 +1,5 @@
 import asyncio
+from uuid import UUID
 
 import pytest
 from psycopg import errors
@@ -17,7 +18,7 @@ async def books(db: Database) -> Books:
     return Books(db)
 
 
-def money(invoice_id: object, amount: int | None = None, currency: str | None = None) -> PaymentCreate:
+def money(invoice_id: UUID, amount: int | None = None, currency: str | None = None) -> PaymentCreate:
     return PaymentCreate(invoice_id, "bank_transfer", "statement 7", amount, currency)
 
 
