@@ -282,6 +282,7 @@ class Container(containers.DeclarativeContainer):
             invoice=invoice_service,
             invoice_void=invoice_service,
             credit_note=invoice_service,
+            write_off=invoice_service,
             recovery=invoice_service,
             wallet_grant=wallet_service,
             wallet_application=wallet_service,
@@ -293,6 +294,8 @@ class Container(containers.DeclarativeContainer):
             refund_failed=payment_service,
             dispute=payment_service,
             dispute_won=payment_service,
+            revenue_recognition=revenue_recognition,
+            manual=manual_journals,
         ),
     )
     signing_key = providers.Singleton(_signing_key, settings)

@@ -64,11 +64,16 @@ async def test_told_which_it_pays_those(new_tenant: NewSeller) -> None:
 async def test_ageing_counts_by_due_date(new_tenant: NewSeller) -> None:
     seller, _ = await three_invoices(new_tenant, "Ageing")
     await seller.advance(MAY + timedelta(days=30 + 32))
-    (acme,) = (await seller.api.get("/v1/ledger/ageing"))["data"]
-    assert acme["currency"] == "EUR"
-    assert (acme["total_minor"], acme["current_minor"]) == (6000, 0)
+    ageing = await seller.api.get("/v1/ledger/ageing")
+    (euro,) = ageing["currencies"]
     # the first two fell due 32 and 31 days ago, the third exactly 30
-    assert (acme["days_1_30_minor"], acme["days_31_60_minor"]) == (3000, 3000)
+    expected = {"not_due_minor": 0, "days_0_30_minor": 3000, "days_31_60_minor": 3000, "total_minor": 6000}
+    assert {name: euro[name] for name in expected} == expected
+    (acme,) = ageing["customers"]
+    assert acme["total_minor"] == 6000
+    await transfer(seller, 1000)
+    before = await seller.api.get("/v1/ledger/ageing", as_of=(MAY + timedelta(days=10)).isoformat())
+    assert before["currencies"][0]["not_due_minor"] == 6000, "on that day nothing was paid yet"
 
 
 async def test_an_invoice_given_up_is_bad_debt_until_it_is_paid_after_all(new_tenant: NewSeller) -> None:

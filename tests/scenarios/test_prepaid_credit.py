@@ -21,7 +21,7 @@ async def grant(seller: Seller, amount_minor: int, **more: Any) -> dict[str, Any
 
 
 async def wallet(seller: Seller) -> int:
-    (only,) = (await seller.api.get("/v1/wallets", customer_id="acme"))["data"]
+    (only,) = (await seller.api.get("/v1/wallets"))["data"]
     balance: int = only["balance_minor"]
     return balance
 
@@ -41,7 +41,7 @@ async def test_credit_pays_invoices_after_tax_and_what_expires_first_goes_first(
     assert await wallet(seller) == 13000 - 8400
     used = await seller.api.get(f"/v1/wallets/grants/{given['id']}")
     assert used["left_minor"] == 0
-    assert {(part["invoice_id"], part["amount_minor"]) for part in used["applications"]} == {
+    assert {(part["invoice_id"], part["amount_minor"]) for part in used["movements"]} == {
         (first["id"], 2400),
         (second["id"], 600),
     }

@@ -1,6 +1,7 @@
 -- name: Enter :many
--- Holds the tenants' months open until the end of the transaction; answers from when on those are open that have closed any.
-SELECT e.tenant::uuid AS tenant_id, e.first_open::timestamptz AS open_from FROM ledger_enter(@tenant_ids::uuid[]) AS e;
+-- Holds the tenants' months open until the end of the transaction, and answers from when on each is open, if it closed any.
+SELECT k.tenant_id::uuid AS tenant_id, ledger_enter(k.tenant_id) AS open_from
+FROM (SELECT t.tenant_id FROM unnest(@tenant_ids::uuid[]) AS t(tenant_id) ORDER BY ledger_slot(t.tenant_id)) k;
 
 -- name: OpenAccounts :exec
 -- Opens those of the accounts that their tenants don't have yet, and then the tenant's default chart as well.
@@ -43,9 +44,14 @@ ORDER BY e.tenant_id, e.journal_id, e.entry_no;
 
 -- name: JournalsInOrder :many
 -- One page of all journals of a kind of document, in the order in which its owner lists the documents: for the proof.
-SELECT tenant_id, journal_id, document_id, currency, total_minor FROM journals
-WHERE document_type = @document_type AND (tenant_id, document_id) > (@after_tenant_id::uuid, @after_document_id::uuid)
-ORDER BY tenant_id, document_id
+-- receivable_minor is what the journal adds to what the customer owes.
+SELECT j.tenant_id, j.journal_id, j.document_id, j.currency, j.total_minor, (
+  SELECT coalesce(sum(e.amount_minor), 0) FROM entries e
+  WHERE e.tenant_id = j.tenant_id AND e.journal_id = j.journal_id AND e.account = '1200'
+)::bigint AS receivable_minor
+FROM journals j
+WHERE j.document_type = @document_type AND (j.tenant_id, j.document_id) > (@after_tenant_id::uuid, @after_document_id::uuid)
+ORDER BY j.tenant_id, j.document_id
 LIMIT @page::int;
 
 -- name: CurrencyBalances :many

@@ -23,14 +23,14 @@ class LedgerProof:
     """
 
     def __init__(self, *, documents: Mapping[DocumentType, Documents]) -> None:
-        self._documents = documents
+        self.documents = documents
 
     async def proof(self, tx: Tx) -> ProofReport:
         """The proof at one instant; its result is also the gauge `corebilling_ledger_mismatch`.
 
         `tx` is a fresh `db.system()` transaction, in which nothing was asked before.
         """
-        report = await prove(tx, self._documents)
+        report = await prove(tx, self.documents)
         MISMATCH.set(report.mismatch_count + len(report.imbalances))
         return report
 
@@ -63,7 +63,10 @@ async def _journals(tx: Tx, kind: DocumentType, after: tuple[UUID, UUID]) -> lis
         tx.conn, document_type=kind, after_tenant_id=after[0], after_document_id=after[1], page=PAGE
     )
     return [
-        PostedDocument(row.tenant_id, row.document_id, row.journal_id, row.currency, row.total_minor) for row in rows
+        PostedDocument(
+            row.tenant_id, row.document_id, row.journal_id, row.currency, row.total_minor, row.receivable_minor
+        )
+        for row in rows
     ]
 
 

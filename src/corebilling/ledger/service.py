@@ -58,7 +58,7 @@ class LedgerService:
     async def enter(self, tx: Tx, tenant_ids: Collection[UUID]) -> dict[UUID, datetime]:
         """Hold the tenants' months open until this transaction is over; answers from when on those are open that closed any."""
         rows = await queries.enter(tx.conn, tenant_ids=sorted(set(tenant_ids)))
-        return {row.tenant_id: row.open_from for row in rows}
+        return {row.tenant_id: row.open_from for row in rows if row.open_from is not None}
 
     async def accounts(self, tx: Tx, tenant_id: UUID, as_of: datetime | None = None) -> list[AccountOut]:
         """The tenant's chart of accounts, by code, with balances of journals effective before `as_of` (None: all)."""

@@ -59,7 +59,7 @@ def compare(
         journal = by_key.pop(key(document), None)
         if journal is None:
             faults.append(_fault(kind, document, "missing", f"journal {document.journal_id} does not exist"))
-        elif journal != document:
+        elif not agree(document, journal):
             faults.append(
                 _fault(kind, document, "different", f"document {_shown(document)}, journal {_shown(journal)}")
             )
@@ -70,9 +70,21 @@ def compare(
     return faults
 
 
+def agree(document: PostedDocument, journal: PostedDocument) -> bool:
+    """Whether the journal is the document's, in its currency, over what the document says: the total, or what it adds to
+    receivables."""
+    return (
+        (journal.journal_id, journal.currency) == (document.journal_id, document.currency)
+        and document.total_minor in (None, journal.total_minor)
+        and document.receivable_minor in (None, journal.receivable_minor)
+    )
+
+
 def _fault(kind: DocumentType, row: PostedDocument, fault: Fault, detail: str) -> Mismatch:
     return Mismatch(row.tenant_id, kind, row.document_id, fault, detail)
 
 
 def _shown(row: PostedDocument) -> str:
-    return f"{row.journal_id} over {row.total_minor} {row.currency}"
+    figures = {"over": row.total_minor, "receivable": row.receivable_minor}
+    said = ", ".join(f"{name} {figure} {row.currency}" for name, figure in figures.items() if figure is not None)
+    return f"{row.journal_id} {said}"

@@ -31,6 +31,7 @@ class JournalsInOrderRow(msgspec.Struct, frozen=True, gc=False):
     document_id: UUID
     currency: str
     total_minor: int
+    receivable_minor: int
 
 
 class CurrencyBalancesRow(msgspec.Struct, frozen=True, gc=False):
@@ -42,12 +43,13 @@ class CurrencyBalancesRow(msgspec.Struct, frozen=True, gc=False):
 
 
 ENTER: Final = """-- ledger/journals.sql: Enter
-SELECT e.tenant::uuid AS tenant_id, e.first_open::timestamptz AS open_from FROM ledger_enter($1::uuid[]) AS e
+SELECT k.tenant_id::uuid AS tenant_id, ledger_enter(k.tenant_id) AS open_from
+FROM (SELECT t.tenant_id FROM unnest($1::uuid[]) AS t(tenant_id) ORDER BY ledger_slot(t.tenant_id)) k
 """
 
 
 async def enter(conn: Connection, *, tenant_ids: Sequence[UUID | None]) -> list[EnterRow]:
-    """Holds the tenants' months open until the end of the transaction; answers from when on those are open that have closed any."""
+    """Holds the tenants' months open until the end of the transaction, and answers from when on each is open, if it closed any."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(EnterRow))
     await _cur.execute(ENTER, (list(tenant_ids),))
     _rows: list[EnterRow] = await _cur.fetchall()
@@ -174,9 +176,13 @@ async def post_journals(
 
 
 JOURNALS_IN_ORDER: Final = """-- ledger/journals.sql: JournalsInOrder
-SELECT tenant_id, journal_id, document_id, currency, total_minor FROM journals
-WHERE document_type = $1 AND (tenant_id, document_id) > ($2::uuid, $3::uuid)
-ORDER BY tenant_id, document_id
+SELECT j.tenant_id, j.journal_id, j.document_id, j.currency, j.total_minor, (
+  SELECT coalesce(sum(e.amount_minor), 0) FROM entries e
+  WHERE e.tenant_id = j.tenant_id AND e.journal_id = j.journal_id AND e.account = '1200'
+)::bigint AS receivable_minor
+FROM journals j
+WHERE j.document_type = $1 AND (j.tenant_id, j.document_id) > ($2::uuid, $3::uuid)
+ORDER BY j.tenant_id, j.document_id
 LIMIT $4::int
 """
 
@@ -184,7 +190,7 @@ LIMIT $4::int
 async def journals_in_order(
     conn: Connection, *, document_type: str, after_tenant_id: UUID, after_document_id: UUID, page: int
 ) -> list[JournalsInOrderRow]:
-    """One page of all journals of a kind of document, in the order in which its owner lists the documents: for the proof."""
+    """One page of all journals of a kind of document, in the order in which its owner lists the documents: for the proof. receivable_minor is what the journal adds to what the customer owes."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(JournalsInOrderRow))
     await _cur.execute(JOURNALS_IN_ORDER, (document_type, after_tenant_id, after_document_id, page))
     _rows: list[JournalsInOrderRow] = await _cur.fetchall()
