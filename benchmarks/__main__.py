@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import backbone, close, ingest, preview, ratings, simulation, usage_query
+from benchmarks import backbone, close, ingest, pdf, preview, ratings, simulation, usage_query
 from benchmarks.machine import describe
 from benchmarks.results import Result, encoded, show
 from corebilling.cli.bootstrap import platform_key
@@ -18,7 +18,7 @@ from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate, schema_root
 from corebilling.platform.embedded import EmbeddedStack
 
-NAMES = ("ingest", "singles", "preview", "ratings", "close", "simulation", "usage-query", "backbone")
+NAMES = ("ingest", "singles", "preview", "ratings", "pdf", "close", "simulation", "usage-query", "backbone")
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 
@@ -48,6 +48,8 @@ def _measured(name: str, scale: float) -> list[Result]:
     """Each on fresh servers, so that none inherits another's bloat."""
     if name == "ratings":
         return ratings.run(scale)
+    if name == "pdf":
+        return pdf.run(scale)
     if name == "backbone":
         with EmbeddedStack.temporary(settings=POSTGRES) as stack:
             app_url = ensure_app_login(stack.database_url, secrets.token_urlsafe(16))
