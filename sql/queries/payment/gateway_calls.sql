@@ -46,6 +46,12 @@ FROM claimed c
 JOIN gateway_accounts a ON a.tenant_id = c.tenant_id AND a.account_id = c.account_id
 ORDER BY c.tenant_id, c.account_id, c.call_id;
 
+-- name: PutBackCalls :exec
+-- Claimed and not tried: the turn of these is a little later.
+UPDATE gateway_calls c SET next_at = @at::timestamptz
+FROM unnest(@tenant_ids::uuid[], @call_ids::uuid[], @attempts::int[]) AS k(tenant_id, call_id, attempts)
+WHERE c.tenant_id = k.tenant_id AND c.call_id = k.call_id AND c.attempts = k.attempts AND c.state <> 'done';
+
 -- name: NextCall :one
 -- When the next call's turn is, to sleep until then. Calls of all tenants.
 SELECT c.tenant_id, c.next_at::timestamptz AS next_at FROM gateway_calls c

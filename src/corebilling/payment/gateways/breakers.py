@@ -139,9 +139,19 @@ class Breakers:
         return rooms, strangers
 
     def left(self, standing: Standing) -> int:
-        """How many more calls accounts of that standing may have together."""
-        share = {"unknown": self._most_calls // 4, "troubled": self._most_calls // 2, "quick": self._most_calls}
-        return max(1, share[standing]) - sum(lane.held for lane in self._lanes.values() if lane.standing == standing)
+        """How many more calls accounts of that standing may have together.
+
+        What strangers began and hangs counts against the share of the troubled, and once that is full, against theirs.
+        """
+        held = {"unknown": 0, "troubled": 0, "quick": 0}
+        for lane in self._lanes.values():
+            held[lane.standing] += lane.held
+        half = max(1, self._most_calls // 2)
+        if standing == "troubled":
+            return half - held["troubled"]
+        if standing == "unknown":
+            return max(1, self._most_calls // 4) - held["unknown"] - max(0, held["troubled"] - half)
+        return self._most_calls - sum(held.values())
 
     def standing(self, account_id: UUID) -> Standing:
         """Whether an account answers, as far as this worker knows."""
