@@ -57,7 +57,7 @@ class Finalising:
     async def wanted(self, tx: Tx, keys: Sequence[Key]) -> dict[Key, Final]:
         """The drafts among these invoices, without taxes, with the parties and the time as they are now."""
         found = await stored.documents(tx, keys)
-        drafts = {key: document for key, (row, document) in found.items() if row.number is None}
+        drafts = {key: found[key][1] for key in sorted(found) if found[key][0].number is None}
         if not drafts:
             return {}
         tenants = await self._tenants.profiles(tx, {tenant_id for tenant_id, _ in drafts})

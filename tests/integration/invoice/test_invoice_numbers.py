@@ -2,12 +2,16 @@
 
 import asyncio
 import random
+from decimal import Decimal
 
 import pytest
+from psycopg import errors
 
 from books import Books, flat
 from corebilling.invoice.handlers import on_rating_completed
+from corebilling.invoice.schemas import InvoiceCreate, LineCreate
 from corebilling.invoice.service import InvoiceFilter
+from corebilling.kernel.errors import Conflict
 from corebilling.platform.db import Database
 
 
@@ -60,3 +64,63 @@ async def test_a_batch_is_numbered_in_the_order_in_which_its_periods_closed(book
     by_number = sorted(rows, key=lambda row: row.number or "")
     subscriptions = [row.subscription_id for row in by_number]
     assert subscriptions == sorted(event.payload.subscription_id for event in events)
+
+
+async def test_twenty_concurrent_finalisations_some_of_them_rolled_back_leave_no_gap(
+    books: Books, db: Database
+) -> None:
+    tenant = await books.tenant(invoicing={"number_pattern": "{prefix}{year}.{number:03}"})
+    await books.customer(tenant)
+    order = InvoiceCreate("acme", [LineCreate("Work", Decimal(10))])
+    async with db.tenant(tenant) as tx:
+        drafts = [(await books.invoices.create_draft(tx, tenant, order)).id for _ in range(20)]
+
+    async def finalise(place: int) -> str | None:
+        try:
+            async with db.tenant(tenant) as tx:
+                final = await books.invoices.finalise(tx, tenant, drafts[place])
+                await asyncio.sleep(0)
+                if place % 4 == 0:
+                    raise Abandoned  # noqa: TRY301 - it must pass through the transaction
+        except Abandoned:
+            return None
+        return final.number
+
+    given = [number for number in await asyncio.gather(*(finalise(n) for n in range(20))) if number]
+    year = given[0][3:7]
+    assert sorted(given) == [f"INV{year}.{n:03d}" for n in range(1, 16)]
+
+
+async def test_one_draft_finalised_by_many_at_once_becomes_final_once(books: Books, db: Database) -> None:
+    tenant = await books.tenant()
+    await books.customer(tenant)
+    async with db.tenant(tenant) as tx:
+        draft = await books.invoices.create_draft(tx, tenant, InvoiceCreate("acme", [LineCreate("Work", Decimal(10))]))
+
+    async def finalise() -> bool:
+        try:
+            async with db.tenant(tenant) as tx:
+                await books.invoices.finalise(tx, tenant, draft.id)
+        except Conflict:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(finalise() for _ in range(8)))) == 1
+    async with db.tenant(tenant) as tx:
+        [entry] = (await books.ledger.trial_balance(tx, tenant, None)).currencies
+        assert max(row.balance_minor for row in entry.accounts) == 1000
+
+
+async def test_no_number_is_given_twice_whatever_anybody_writes(books: Books, db: Database) -> None:
+    tenant = await books.tenant()
+    one, two = [await books.invoice(tenant, await books.customer(tenant, name), flat("1")) for name in ("a", "b")]
+    async with db.tenant(tenant) as tx:
+        draft = await books.invoices.create_draft(tx, tenant, InvoiceCreate("a", [LineCreate("Work", Decimal(10))]))
+    with pytest.raises(errors.UniqueViolation):
+        async with db.tenant(tenant) as tx:
+            await tx.conn.execute("UPDATE invoice_state SET status = 'open' WHERE invoice_id = %s", (draft.id,))
+            await tx.conn.execute(
+                "UPDATE invoices SET number = %s, series = 'INV-2026', issued_at = %s, due_at = %s, journal_id = %s "
+                "WHERE invoice_id = %s",
+                (two.number, one.issued_at, one.due_at, one.journal_id, draft.id),
+            )

@@ -1,6 +1,7 @@
 """What the database itself refuses, whatever the code above does."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -8,7 +9,10 @@ from psycopg import errors
 
 from books import Books, flat
 from corebilling.invoice.schemas import InvoiceCreate, LineCreate
+from corebilling.invoice.schemas.tax_rates import TaxRateCreate
+from corebilling.invoice.tax_rates import TaxRates
 from corebilling.kernel.ids import new_id
+from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
 
 INVOICE = """INSERT INTO invoices (tenant_id, invoice_id, customer_id, currency, line_count, subtotal_minor, tax_minor, total_minor,
@@ -144,3 +148,64 @@ async def test_more_than_the_total_cannot_be_paid(books: Books, db: Database) ->
     with pytest.raises(errors.RestrictViolation):
         async with db.tenant(tenant) as tx:
             await tx.conn.execute("UPDATE invoice_state SET total_minor = 5000")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE invoices SET total_minor = total_minor + 1, tax_minor = tax_minor + 1 WHERE invoice_id = '{0}'",
+        "UPDATE invoices SET memo = 'changed' WHERE invoice_id = '{0}'",
+        "UPDATE invoices SET net_days = 90 WHERE invoice_id = '{0}'",
+        "UPDATE invoices SET posting_version = NULL WHERE invoice_id = '{0}'",
+        "UPDATE invoices SET customer = '{{}}' WHERE invoice_id = '{0}'",
+        "DELETE FROM invoice_line_taxes WHERE invoice_id = '{0}'",
+        "UPDATE invoice_state SET total_minor = total_minor + 1 WHERE invoice_id = '{0}'",
+        "DELETE FROM invoices WHERE invoice_id = '{0}'",
+    ],
+)
+async def test_nothing_of_a_final_invoice_with_taxes_changes(books: Books, db: Database, change: str) -> None:
+    invoice = await taxed(books)
+    with pytest.raises(errors.RestrictViolation):
+        async with db.tenant(invoice[0]) as tx:
+            await tx.conn.execute(change.format(invoice[1]))
+
+
+async def test_a_tax_that_comes_later_is_refused(books: Books, db: Database) -> None:
+    tenant, _ = await taxed(books)
+    with pytest.raises(errors.CheckViolation):
+        async with db.tenant(tenant) as tx:
+            await tx.conn.execute(
+                "INSERT INTO invoice_line_taxes SELECT tenant_id, invoice_id, line_no, 2::smallint, code, name, place, "
+                "category, rate, inclusive, taxable_minor, tax_minor, reason FROM invoice_line_taxes"
+            )
+
+
+async def test_a_draft_cannot_become_final_with_taxes_that_are_not_its_own(books: Books, db: Database) -> None:
+    tenant, _ = await taxed(books)
+    async with db.tenant(tenant) as tx:
+        order = InvoiceCreate("acme", [LineCreate("Work", Decimal(10))])
+        draft = await books.invoices.create_draft(tx, tenant, order)
+        assert draft.total_minor == 1200
+    with pytest.raises(errors.CheckViolation):
+        async with db.tenant(tenant) as tx:
+            await tx.conn.execute("DELETE FROM invoice_line_taxes WHERE invoice_id = %s", (draft.id,))
+            await tx.conn.execute("UPDATE invoice_state SET status = 'open' WHERE invoice_id = %s", (draft.id,))
+            await tx.conn.execute(
+                "UPDATE invoices SET number = 'X-1', series = 'X', issued_at = now(), due_at = now(), journal_id = %s "
+                "WHERE invoice_id = %s",
+                (draft.id, draft.id),
+            )
+
+
+async def taxed(books: Books) -> tuple[UUID, UUID]:
+    """A tenant with a tax rate, and a final invoice of its."""
+    tenant = await books.tenant(country="FR")
+    await books.customer(tenant)
+    async with books.db.tenant(tenant) as tx:
+        await TaxRates(clock=wall_clock).create(
+            tx, tenant, TaxRateCreate(name="VAT", rate=Decimal("0.2"), country="FR")
+        )
+        order = InvoiceCreate("acme", [LineCreate("Work", Decimal(10))], finalize=True)
+        invoice = await books.invoices.create_draft(tx, tenant, order)
+    assert (invoice.tax_minor, invoice.total_minor) == (200, 1200)
+    return tenant, invoice.id
