@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import backbone, close, ingest, pdf, preview, ratings, simulation, usage_query
+from benchmarks import backbone, close, ingest, ledger, pdf, preview, ratings, simulation, usage_query
 from benchmarks.machine import describe
 from benchmarks.results import Result, encoded, show
 from corebilling.cli.bootstrap import platform_key
@@ -18,7 +18,7 @@ from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate, schema_root
 from corebilling.platform.embedded import EmbeddedStack
 
-NAMES = ("ingest", "singles", "preview", "ratings", "pdf", "close", "simulation", "usage-query", "backbone")
+NAMES = ("ingest", "singles", "preview", "ratings", "pdf", "close", "simulation", "usage-query", "backbone", "ledger")
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 
@@ -55,6 +55,11 @@ def _measured(name: str, scale: float) -> list[Result]:
             app_url = ensure_app_login(stack.database_url, secrets.token_urlsafe(16))
             migrate(stack.database_url, schema_root(), app_login=APP_LOGIN)
             return asyncio.run(backbone.run(app_url, stack.nats_url, scale))
+    if name == "ledger":
+        with EmbeddedStack.temporary(settings=POSTGRES) as stack:
+            app_url = ensure_app_login(stack.database_url, secrets.token_urlsafe(16))
+            migrate(stack.database_url, schema_root(), app_login=APP_LOGIN)
+            return ledger.run(app_url, scale)
     with local_installation(environment={"LOG_LEVEL": "WARNING"}, postgres=POSTGRES) as here:
         admin_key = platform_key(here.app_url, "bench")
         url = here.api.url

@@ -12,6 +12,8 @@ from corebilling.ledger.domain.chart import DEFAULT_CHART, standard_account
 from corebilling.ledger.queries import journals as queries
 from corebilling.platform.db import Tx
 
+_KNOWN_AT_MOST = 50_000
+
 
 class Charts:
     """Gives a new tenant the default chart of accounts."""
@@ -22,6 +24,25 @@ class Charts:
     async def set_up(self, tx: Tx, tenant_id: UUID, currency: str) -> None:
         """Open a fresh tenant's accounts. They hold every currency; `currency` is the tenant's own."""
         await open_accounts(tx, {(tenant_id, account.code) for account in DEFAULT_CHART}, self._clock())
+
+
+class KnownAccounts:
+    """Remembers which accounts are open, so that posting needn't ask: accounts are never closed."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[UUID, str]] = set()
+
+    async def open(self, tx: Tx, used: Collection[tuple[UUID, str]], created_at: datetime) -> None:
+        """Open those of these (tenant, code) that nobody opened before. They are known once the transaction has committed."""
+        fresh = [account for account in used if account not in self._known]
+        if fresh:
+            await open_accounts(tx, fresh, created_at)
+            tx.once_committed(lambda: self._remember(fresh))
+
+    def _remember(self, opened: Collection[tuple[UUID, str]]) -> None:
+        if len(self._known) > _KNOWN_AT_MOST:
+            self._known.clear()
+        self._known.update(opened)
 
 
 async def open_accounts(tx: Tx, used: Collection[tuple[UUID, str]], created_at: datetime) -> None:

@@ -11,7 +11,7 @@ from corebilling.kernel.ids import new_id
 from corebilling.kernel.journal import DocumentType, JournalDraft
 from corebilling.ledger import journal_reading, reports
 from corebilling.ledger.domain.posting import earned_by, prepare
-from corebilling.ledger.opening import open_accounts
+from corebilling.ledger.opening import KnownAccounts
 from corebilling.ledger.ports import Tenants
 from corebilling.ledger.queries import journals as queries
 from corebilling.ledger.schemas.journals import JournalDetailOut, JournalOut
@@ -27,6 +27,7 @@ class LedgerService:
     def __init__(self, *, clock: Clock, tenants: Tenants) -> None:
         self._clock = clock
         self._tenants = tenants
+        self._accounts = KnownAccounts()
 
     async def post(
         self, tx: Tx, drafts: Sequence[JournalDraft], *, causes: Sequence[Envelope[Any] | None] | None = None
@@ -47,7 +48,7 @@ class LedgerService:
         tenants = await self._tenants.profiles(tx, {p.draft.tenant_id for p in deferring}) if deferring else {}
         used = {(p.draft.tenant_id, code) for p in postings for _, code, _, _ in p.lines}
         used |= {(p.draft.tenant_id, earned_by(item)) for p in deferring for item in p.draft.deferrals}
-        await open_accounts(tx, used, posted_at)
+        await self._accounts.open(tx, used, posted_at)
         await write(tx, postings, posted_at)
         if deferring:
             await defer(tx, deferring, tenants)
