@@ -12,12 +12,18 @@ from psycopg import sql
 
 from corebilling.cli.client import until
 from corebilling.cli.receiver import receiving
+from corebilling.kernel.ids import new_id
 from factories import PATIENCE_SECONDS, Api, Seller, event, hours, metered, new_key, new_seller, per_unit
 
 DECEMBER = datetime(2025, 12, 1, tzinfo=UTC)
 JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 PLATFORM_TENANT = "00000000-0000-0000-0000-000000000000"
+_DISPUTE = """INSERT INTO disputes (tenant_id, dispute_id, payment_id, customer_id, gateway_dispute_id, currency, amount_minor,
+    fee_minor, status, reason, opened_at, created_at)
+  SELECT tenant_id, %s, payment_id, customer_id, 'dp_1', currency, 1, 0, 'opened', 'fraudulent', now(), now() FROM payments
+  WHERE tenant_id = %s AND payment_id = %s"""
+"""As a gateway's notice would have it, without a gateway."""
 
 
 @dataclass
@@ -46,6 +52,8 @@ async def build(platform: Api, name: str, rows: "Rows", subscribed: list[tuple[s
         await new_key(platform, seller.id, "billing:read")
         await settle(rows, seller.id, subscribed)
         delivery = await _delivered(seller)
+        dispute = str(new_id())
+        rows.run(_DISPUTE, dispute, seller.id, made["payment_id"][0])
         keys = await platform.get(f"/v1/tenants/{seller.id}/api-keys")
         world.references = made | {
             "tenant_id": [seller.id],
@@ -53,6 +61,7 @@ async def build(platform: Api, name: str, rows: "Rows", subscribed: list[tuple[s
             "endpoint_id": [endpoint["id"]],
             "delivery_id": [delivery["id"]],
             "event_id": [delivery["event_id"]],
+            "dispute_id": [dispute],
         }
     return world
 
@@ -97,6 +106,22 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     for invoice in (open_one, paid, void):
         await api.post(f"/v1/invoices/{invoice}/finalize")
     payment = await api.post("/v1/payments", {"invoice_id": paid, "method": "cash", "reference": name})
+    refund = await api.post(f"/v1/payments/{payment['id']}/refund", {"reason": name, "amount_minor": 1})
+    await api.post(f"/v1/collections/{open_one}/retry")
+    gateway = await api.post(
+        "/v1/gateway-accounts",
+        {
+            "gateway": "http",
+            "name": f"{name}-main",
+            "base_url": "https://gateway.example",
+            "api_key": f"{name}-sk-12345",
+        },
+    )
+    await seller.customer(f"{name}-payer")
+    method = await api.post(
+        "/v1/payment-methods",
+        {"customer_id": f"{name}-payer", "gateway_account_id": gateway["id"], "token": f"{name}-pm"},
+    )
     await api.post(f"/v1/admin/invoices/{void}/void", {"reason": name})
     quote = await api.post("/v1/pricing/quote", {"order": {"weight": "5"}, "customer_id": customer})
     account = await api.post("/v1/ledger/accounts", {"code": f"1010.{name}", "name": name, "kind": "asset"})
@@ -116,7 +141,8 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         "invoice_id": [open_one, draft, billed["id"], paid, void], "number": [billed["number"]],
         "tax_rate_id": [tax_rate["id"]],
         "account_code": [account["id"]], "journal_id": [journals["data"][0]["id"]],
-        "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]],
+        "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]], "refund_id": [refund["id"]],
+        "account_id": [gateway["id"]], "gateway_account_id": [gateway["id"]], "payment_method_id": [method["id"]],
     }  # fmt: skip
 
 
