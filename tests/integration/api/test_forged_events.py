@@ -70,7 +70,7 @@ def forged(rows: Rows, b: World) -> dict[str, msgspec.Struct]:
             own["invoice_id"], "1", customer, (subscription,), 100, "EUR", None, FEBRUARY
         ),
         "dunning.ended": DunningEnded(
-            own["invoice_id"], "1", customer, (subscription,), "exhausted", "cancel", FEBRUARY
+            own["invoice_id"], "1", customer, (subscription,), "exhausted", "cancel_and_uncollectible", FEBRUARY
         ),
         "webhook.test": WebhookTest(own["endpoint_id"], "from the outside"),
     }
