@@ -9,16 +9,28 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import backbone, close, ingest, ledger, pdf, preview, ratings, simulation, usage_query
+from benchmarks import backbone, close, ingest, ledger, payments, pdf, preview, ratings, simulation, usage_query
 from benchmarks.machine import describe
 from benchmarks.results import Result, encoded, show
 from corebilling.cli.bootstrap import platform_key
-from corebilling.cli.local import local_installation
+from corebilling.cli.local import LocalInstallation, local_installation
 from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate, schema_root
 from corebilling.platform.embedded import EmbeddedStack
 
-NAMES = ("ingest", "singles", "preview", "ratings", "pdf", "close", "simulation", "usage-query", "backbone", "ledger")
+NAMES = (
+    "ingest",
+    "singles",
+    "preview",
+    "ratings",
+    "pdf",
+    "close",
+    "simulation",
+    "usage-query",
+    "backbone",
+    "ledger",
+    "payments",
+)
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 
@@ -61,19 +73,25 @@ def _measured(name: str, scale: float) -> list[Result]:
             migrate(stack.database_url, schema_root(), app_login=APP_LOGIN)
             return ledger.run(app_url, scale)
     with local_installation(environment={"LOG_LEVEL": "WARNING"}, postgres=POSTGRES) as here:
-        admin_key = platform_key(here.app_url, "bench")
-        url = here.api.url
-        if name == "ingest":
-            return asyncio.run(ingest.batches(url, admin_key, scale))
-        if name == "singles":
-            return asyncio.run(ingest.singles(url, admin_key, scale))
-        if name == "preview":
-            return asyncio.run(preview.run(url, admin_key, scale))
-        if name == "simulation":
-            return asyncio.run(simulation.run(url, admin_key, here.stack.database_url, scale))
-        if name == "usage-query":
-            return asyncio.run(usage_query.run(url, admin_key, here.stack.database_url, scale))
-        return asyncio.run(close.run(url, admin_key, here.stack.database_url, scale))
+        return _on_an_installation(name, here, scale)
+
+
+def _on_an_installation(name: str, here: LocalInstallation, scale: float) -> list[Result]:
+    admin_key = platform_key(here.app_url, "bench")
+    url = here.api.url
+    if name == "ingest":
+        return asyncio.run(ingest.batches(url, admin_key, scale))
+    if name == "singles":
+        return asyncio.run(ingest.singles(url, admin_key, scale))
+    if name == "preview":
+        return asyncio.run(preview.run(url, admin_key, scale))
+    if name == "payments":
+        return asyncio.run(payments.run(here, admin_key, scale))
+    if name == "simulation":
+        return asyncio.run(simulation.run(url, admin_key, here.stack.database_url, scale))
+    if name == "usage-query":
+        return asyncio.run(usage_query.run(url, admin_key, here.stack.database_url, scale))
+    return asyncio.run(close.run(url, admin_key, here.stack.database_url, scale))
 
 
 if __name__ == "__main__":

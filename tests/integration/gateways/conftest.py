@@ -13,16 +13,11 @@ import pytest
 
 from corebilling.cli.client import until
 from corebilling.container import Container
-from corebilling.customer import api as customer
-from corebilling.invoice import api as invoice
 from corebilling.kernel.ids import new_id
-from corebilling.payment import api as payment
 from corebilling.payment.gateways.config import GatewayConfig
 from corebilling.payment.worker import PaymentWorker
-from corebilling.platform.health import Health
-from corebilling.platform.http.app import http_app
-from corebilling.platform.http.auth import Authenticator
 from corebilling.platform.secrets import generate_key
+from corebilling.roles.api import application
 from corebilling.settings import Settings
 from corebilling.tenant.schemas import ApiKeyCreate, TenantCreate
 from factories import EVERY_SCOPE, PATIENCE_SECONDS
@@ -127,24 +122,7 @@ NewShop = Callable[..., Awaitable[Shop]]
 async def new_shop(container: Container) -> AsyncIterator[NewShop]:
     """`await new_shop(gateway)`: a sandbox tenant whose customers pay there."""
     clients: list[httpx.AsyncClient] = []
-    app = http_app(
-        routes=[*customer.ROUTES, *invoice.ROUTES, *payment.ROUTES],
-        dependencies={
-            "customer_service": container.customer_service,
-            "invoice_service": container.invoice_service,
-            "wallet_service": container.wallets,
-            "download_service": container.invoice_service,
-            "tax_rate_service": container.invoice_service,
-            "payment_service": container.payment_service,
-            "gateway_accounts": container.gateway_accounts,
-            "notice_intake": container.notice_intake,
-        },
-        authenticator=Authenticator(database=container.database(), keys=container.tenant_service(), tokens=None),
-        database=container.database(),
-        clock=container.clock(),
-        health=Health({}),
-        version="1.0",
-    )
+    app = application(container)
 
     async def create(gateway: FakeGateway, *, sandbox: bool = True) -> Shop:
         tenants, tenant_id = container.tenant_service(), new_id()
