@@ -34,6 +34,9 @@ Format = Literal["pdf", "xml", "ubl"]
 
 Content = InvoiceContent | CreditNoteContent
 
+_PRESSES = 2
+"""Documents that one process makes at a time: one of 500 lines takes some 300 MiB and a core for half a second."""
+
 _LINK_LIVES = timedelta(minutes=5)
 _MEDIA_TYPES: dict[Format, str] = {"pdf": "application/pdf", "xml": "application/xml", "ubl": "application/xml"}
 _ENDINGS: dict[Format, str] = {"pdf": "pdf", "xml": "cii.xml", "ubl": "ubl.xml"}
@@ -62,6 +65,7 @@ class Downloads:
     def __init__(self, *, logos: Logos, store: ObjectStore | None) -> None:
         self._logos = logos
         self._store = store
+        self._presses = asyncio.Semaphore(_PRESSES)
 
     async def invoice(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> InvoiceContent:
         """An invoice with all that its documents need. Raises `NotFound`."""
@@ -119,9 +123,9 @@ class Downloads:
             kept = await self._store.get(order.key) if self._store and order.key else None
         except Unavailable as error:
             logger.warning("a document is made anew: {}", error.message)
-            return File(order.name, order.media_type, await asyncio.to_thread(order.make))
+            return File(order.name, order.media_type, await self._made(order))
         if kept is None:
-            kept = await asyncio.to_thread(order.make)
+            kept = await self._made(order)
             await self._keep(order, kept)
         return File(order.name, order.media_type, kept)
 
@@ -135,12 +139,16 @@ class Downloads:
             return None
         try:
             if not await self._store.exists(order.key):
-                made = await asyncio.to_thread(order.make)
+                made = await self._made(order)
                 await self._store.put(order.key, made, media_type=order.media_type, name=order.name)
             return await self._store.sign(order.key, _LINK_LIVES)
         except Unavailable as error:
             logger.warning("a document is handed out without the store: {}", error.message)
             return None
+
+    async def _made(self, order: _Order) -> bytes:
+        async with self._presses:
+            return await asyncio.to_thread(order.make)
 
     async def _keep(self, order: _Order, content: bytes) -> None:
         if self._store is None or order.key is None:

@@ -51,9 +51,10 @@ def _called(kind: str, language: Language) -> str:
 def footer_of(seller: Seller) -> list[str]:
     """What the law wants to read on every page: registration, contacts, the tenant's own words."""
     legal = seller.legal
-    contacts = [one for one in (legal.email, legal.phone, legal.website) if one]
-    entity = [one for one in (legal.legal_name or seller.name, legal.registration) if one]
-    return [line for line in (" · ".join([*entity, *contacts]), legal.footer or "") if line]
+    entity = (legal.legal_name or seller.name, legal.registration)
+    contacts = (legal.email, legal.phone, legal.website)
+    lines = [" · ".join(part for part in parts if part) for parts in (entity, contacts, (legal.footer,))]
+    return [line for line in lines if line]
 
 
 def payment_of(seller: Seller, reference: str, language: Language) -> list[Fact]:
