@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from corebilling.invoice.domain import states as invoice
+from corebilling.payment.domain import calls
 from corebilling.payment.domain import states as payment
 from corebilling.platform.jobs import states as jobs
 from corebilling.rating.domain import states as rating
@@ -73,6 +74,22 @@ MACHINES = [
         "payment/0002_gateways_and_dunning",
         "collections_status CHECK (status",
         diagram=4,
+    ),
+    Machine(
+        "payment",
+        set(get_args(calls.CallState)),
+        pairs(calls.CALL_MOVES),
+        "payment/0003_gateway_calls",
+        "gateway_calls_state CHECK (state",
+        diagram=5,
+    ),
+    Machine(
+        "payment",
+        set(get_args(calls.NoticeStatus)),
+        pairs(calls.NOTICE_MOVES),
+        "payment/0003_gateway_calls",
+        "gateway_notices_status CHECK (status",
+        diagram=6,
     ),
     Machine(
         "platform/jobs",

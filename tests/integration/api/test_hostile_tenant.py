@@ -181,7 +181,7 @@ async def test_a_tenants_key_stays_inside_its_tenant_even_with_a_platform_scope(
 
 async def test_what_is_public_tells_nothing_of_anybody(installation: LocalInstallation, guard: Guard) -> None:
     async with Api(installation.api.url) as nobody:
-        for operation in (o for o in operations() if o.scope is None):
+        for operation in (o for o in operations() if o.scope is None and o.method == "GET"):
             answer = await nobody.send(operation.method, operation.path)
             assert answer.status_code == 200, str(operation)
             guard.assert_nothing_told(answer.text)

@@ -11,6 +11,7 @@ from yarl import URL
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import Conflict, NotFound, invalid_field
 from corebilling.kernel.ids import new_id
+from corebilling.payment.domain.calls import NoticeStatus
 from corebilling.payment.ports import Tenants
 from corebilling.payment.queries import gateway_accounts as queries
 from corebilling.payment.queries import gateway_notices as notices
@@ -23,7 +24,6 @@ from corebilling.payment.schemas.gateways import (
     GatewayAccountPatch,
     GatewayName,
     NoticeOut,
-    NoticeStatus,
 )
 from corebilling.platform.db import Tx
 from corebilling.platform.outbound import addresses

@@ -8,12 +8,13 @@ only that makes the call `due` again.
 import time
 from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from corebilling.kernel.clock import Clock
+from corebilling.payment.domain.calls import CallState as State
 from corebilling.payment.gateways import metrics
 from corebilling.payment.gateways.breakers import Breakers
 from corebilling.payment.gateways.config import GatewayConfig
@@ -27,8 +28,6 @@ from corebilling.payment.gateways.port import (
     OutcomeUnknown,
     RefundRequest,
 )
-
-State = Literal["due", "begun", "watched", "done"]
 
 
 class Call(msgspec.Struct, frozen=True):

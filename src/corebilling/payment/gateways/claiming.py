@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 from loguru import logger
 
+from corebilling.payment.domain.calls import CallState as State
 from corebilling.payment.domain.outcome import Chargeable, Refundable
-from corebilling.payment.gateways.calling import Call, Result, State
+from corebilling.payment.gateways.calling import Call, Result
 from corebilling.payment.gateways.core import Payments
 from corebilling.payment.gateways.port import Declined
 from corebilling.payment.queries import gateway_calls as queries

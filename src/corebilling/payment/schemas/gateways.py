@@ -7,9 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from corebilling.payment.domain.calls import NoticeStatus
+
 GatewayName = Literal["http"]
 AccountStatus = Literal["active", "disabled"]
-NoticeStatus = Literal["pending", "processed", "ignored", "failed"]
 
 AccountName = Annotated[
     str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,39}$", description="A name of the tenant's own choice, unique to it.")
