@@ -19,8 +19,8 @@ REFERENCES = frozenset(
     {
         "account_code", "account_id", "api_key_id", "change_id", "code", "correction_id", "coupon_ref", "coupons",
         "credit_note_id", "customer_id", "customer_ref", "delivery_id", "dispute_id", "document_id", "email",
-        "endpoint_id", "event_id", "external_id", "gateway_account_id", "ids", "invoice_id", "job_id", "journal_id",
-        "meter", "meter_id", "number", "operator_cost_id", "payment_id", "payment_method_id", "plan", "plan_ref",
+        "endpoint_id", "event_id", "external_id", "gateway_account_id", "grant_id", "ids", "invoice_id", "job_id",
+        "journal_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "payment_method_id", "plan", "plan_ref",
         "price", "quota_id", "quote_id", "rate_card_id", "redemption_id", "refund_id", "rejection_id", "remove",
         "subscription_id", "subscription_ref", "tax_rate_id", "tenant_id",
     }

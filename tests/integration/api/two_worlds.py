@@ -123,6 +123,9 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         {"customer_id": f"{name}-payer", "gateway_account_id": gateway["id"], "token": f"{name}-pm"},
     )
     await api.post(f"/v1/admin/invoices/{void}/void", {"reason": name})
+    grant = await api.post(
+        "/v1/wallets/grants", {"customer_id": customer, "amount_minor": 500, "source": "promotion", "currency": "USD"}
+    )
     quote = await api.post("/v1/pricing/quote", {"order": {"weight": "5"}, "customer_id": customer})
     account = await api.post("/v1/ledger/accounts", {"code": f"1010.{name}", "name": name, "kind": "asset"})
     journals = await api.get("/v1/ledger/journals")
@@ -139,7 +142,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         "external_id": [customer, contract], "email": [email],
         "subscription_id": [subscription["id"], contract], "subscription_ref": [subscription["id"], contract],
         "invoice_id": [open_one, draft, billed["id"], paid, void], "number": [billed["number"]],
-        "tax_rate_id": [tax_rate["id"]],
+        "tax_rate_id": [tax_rate["id"]], "grant_id": [grant["id"]],
         "account_code": [account["id"]], "journal_id": [journals["data"][0]["id"]],
         "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]], "refund_id": [refund["id"]],
         "account_id": [gateway["id"]], "gateway_account_id": [gateway["id"]], "payment_method_id": [method["id"]],
