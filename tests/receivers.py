@@ -33,6 +33,17 @@ class Inbox:
         (message,) = self._found(subject)
         return dict(message["data"])
 
+    async def about(self, subject: str, **wanted: Any) -> dict[str, Any]:
+        """The data of the one message of that type with these fields, once it is there."""
+
+        def found() -> list[dict[str, Any]]:
+            return [m["data"] for m in self._found(subject) if wanted.items() <= m["data"].items()]
+
+        async with asyncio.timeout(PATIENCE_SECONDS), self._arrived:
+            await self._arrived.wait_for(found)
+        (data,) = found()
+        return data
+
     async def all_of(self, subject: str, count: int) -> list[dict[str, Any]]:
         """The data of that many messages of that type, in the order of what happened, once they are there."""
         async with asyncio.timeout(PATIENCE_SECONDS), self._arrived:
