@@ -107,7 +107,9 @@ class Shop:
             booked = await (await tx.conn.execute(BOOKED, keys)).fetchone()
             owed = await (await tx.conn.execute(OWED, keys)).fetchone()
             held = await (await tx.conn.execute(HELD, keys)).fetchone()
-        assert booked is not None and owed is not None and held is not None
+        assert booked is not None
+        assert owed is not None
+        assert held is not None
         assert (int(booked[0]), int(booked[1])) == (int(owed[0]), int(held[0]))
 
 
@@ -209,7 +211,8 @@ async def test_a_full_note_of_a_paid_invoice_fills_the_wallet(shop: Shop) -> Non
     await shop.pay(invoice.id)
     note = await shop.credit(invoice.id, settlement="refund")
     assert (note.total_minor, note.tax_minor, note.balance_minor, note.refund) == (8400, 1400, 8400, True)
-    assert note.grant_id is not None and await shop.left(note.grant_id) == 8400
+    assert note.grant_id is not None
+    assert await shop.left(note.grant_id) == 8400
     assert await shop.balances() == {"1000": 8400, "2300": -8400}
     [issued] = await subjects(shop, "credit.issued")
     assert (issued["refund"], issued["grant_id"], issued["unapplied_minor"]) == (True, str(note.grant_id), 8400)
