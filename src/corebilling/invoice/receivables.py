@@ -28,7 +28,7 @@ class Receivables:
         self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None
     ) -> Sequence[Aged]:
         """What was left just before `as_of`, by currency."""
-        over_30, over_60, over_90 = (as_of - timedelta(days=days) for days in (30, 60, 90))
+        over_30, over_60, over_90 = (_before(as_of, days) for days in (30, 60, 90))
         rows = await queries.aged_totals(
             tx.conn, tenant_id=tenant_id, as_of=as_of, currency=currency, customer_id=customer_id,
             over_30=over_30, over_60=over_60, over_90=over_90,
@@ -39,12 +39,20 @@ class Receivables:
         self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None, limit: int
     ) -> Sequence[Aged]:
         """The same by customer and currency, those who owe most first."""
-        over_30, over_60, over_90 = (as_of - timedelta(days=days) for days in (30, 60, 90))
+        over_30, over_60, over_90 = (_before(as_of, days) for days in (30, 60, 90))
         rows = await queries.aged_customers(
             tx.conn, tenant_id=tenant_id, as_of=as_of, currency=currency, customer_id=customer_id,
             over_30=over_30, over_60=over_60, over_90=over_90, page=limit,
         )  # fmt: skip
         return [_aged(row, row.customer_id, 1) for row in rows]
+
+
+def _before(as_of: datetime, days: int) -> datetime:
+    """So many days before; where the calendar ends before that, the instant itself: nothing was due then."""
+    try:
+        return as_of - timedelta(days=days)
+    except OverflowError:
+        return as_of
 
 
 def _aged(row: queries.AgedTotalsRow | queries.AgedCustomersRow, customer_id: UUID | None, customers: int) -> Aged:
