@@ -23,7 +23,7 @@ ORDER BY c.tenant_id, c.invoice_id
 FOR UPDATE;
 
 -- name: DueCollections :many
--- What is due of these tenants, each by its own time, without what others work on. Invoices with a payment on its way wait.
+-- What is due of these tenants, each by its own time, without what others work on.
 SELECT c.tenant_id, c.invoice_id FROM collections c
 JOIN unnest(@tenant_ids::uuid[], @nows::timestamptz[]) AS t(tenant_id, now_at) ON t.tenant_id = c.tenant_id
 WHERE c.status = 'active' AND c.next_attempt_at <= t.now_at
@@ -33,8 +33,10 @@ FOR UPDATE OF c SKIP LOCKED;
 
 -- name: TenantsCollecting :many
 -- The tenants that have something to collect by a wall clock, or by a clock of their own.
-SELECT DISTINCT c.tenant_id FROM collections c
-WHERE c.status = 'active' AND (c.next_attempt_at <= @at::timestamptz OR c.tenant_id = ANY(@sandbox_ids::uuid[]));
+SELECT c.tenant_id FROM collections c WHERE c.status = 'active' AND c.next_attempt_at <= @at::timestamptz
+UNION
+SELECT c.tenant_id FROM collections c WHERE c.status = 'active' AND c.next_attempt_at IS NOT NULL
+  AND c.tenant_id = ANY(@sandbox_ids::uuid[]);
 
 -- name: ChangeCollections :exec
 -- Writes collections that were locked before.

@@ -233,3 +233,4 @@ SELECT corebilling_secure('collections', app => 'SELECT, INSERT', router => 'SEL
 GRANT UPDATE (status, retry_days, finally_do, step, started_at, next_attempt_at, ended_at, stop_reason, seq) ON collections
   TO corebilling_app, corebilling_router;
 CREATE INDEX collections_due ON collections (tenant_id, next_attempt_at) WHERE status = 'active';
+CREATE INDEX collections_due_anywhere ON collections (next_attempt_at) WHERE status = 'active';

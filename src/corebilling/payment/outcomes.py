@@ -68,12 +68,8 @@ class Outcomes:
                 successes.append((changed, success))
             elif changed != row:
                 after.append(changed)
-        failures = [
-            row
-            for row in after
-            if row.status in ("failed", "canceled")
-            and any(one.payment_id == row.payment_id and one.status in IN_FLIGHT for one in before)
-        ]
+        open_ids = {row.payment_id for row in before if row.status in IN_FLIGHT}
+        failures = [row for row in after if row.status in ("failed", "canceled") and row.payment_id in open_ids]
         arrived = await self._arrive(tx, successes)
         await _write(tx, [*after, *arrived])
         await _allocate(tx, arrived)

@@ -4,7 +4,7 @@ Messages come in any order, late and several times: by notice, as the answer to 
 obeyed: of two the greater one is kept, which makes the end the same for every order and any repetition.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -117,6 +117,8 @@ def join_dispute(known: DisputeStatus, told: DisputeStatus) -> DisputeStatus:
     return max(known, told, key=_DISPUTE_RANKS.__getitem__)
 
 
-def _order(known: Known) -> tuple[float, str, str, str, str]:
-    at = known.at.timestamp() if known.at else float("-inf")
-    return at, known.status, known.code, known.message, known.next_action_url or ""
+def _order(known: Known) -> tuple[datetime, str, str, str, str]:
+    return known.at or _NEVER, known.status, known.code, known.message, known.next_action_url or ""
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)

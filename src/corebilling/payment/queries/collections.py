@@ -110,7 +110,7 @@ FOR UPDATE OF c SKIP LOCKED
 async def due_collections(
     conn: Connection, *, tenant_ids: Sequence[UUID | None], nows: Sequence[datetime | None], page: int
 ) -> list[DueCollectionsRow]:
-    """What is due of these tenants, each by its own time, without what others work on. Invoices with a payment on its way wait."""
+    """What is due of these tenants, each by its own time, without what others work on."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(DueCollectionsRow))
     await _cur.execute(DUE_COLLECTIONS, (list(tenant_ids), list(nows), page))
     _rows: list[DueCollectionsRow] = await _cur.fetchall()
@@ -118,8 +118,10 @@ async def due_collections(
 
 
 TENANTS_COLLECTING: Final = """-- payment/collections.sql: TenantsCollecting
-SELECT DISTINCT c.tenant_id FROM collections c
-WHERE c.status = 'active' AND (c.next_attempt_at <= $1::timestamptz OR c.tenant_id = ANY($2::uuid[]))
+SELECT c.tenant_id FROM collections c WHERE c.status = 'active' AND c.next_attempt_at <= $1::timestamptz
+UNION
+SELECT c.tenant_id FROM collections c WHERE c.status = 'active' AND c.next_attempt_at IS NOT NULL
+  AND c.tenant_id = ANY($2::uuid[])
 """
 
 
