@@ -35,7 +35,7 @@ Format = Literal["pdf", "xml", "ubl"]
 Content = InvoiceContent | CreditNoteContent
 
 _PRESSES = 2
-"""Documents that one process makes at a time: one of 500 lines takes some 300 MiB and a core for half a second."""
+"""Documents that one process makes at a time: one of 500 lines takes some 120 MiB and a core for half a second."""
 
 _LINK_LIVES = timedelta(minutes=5)
 _MEDIA_TYPES: dict[Format, str] = {"pdf": "application/pdf", "xml": "application/xml", "ubl": "application/xml"}

@@ -12,7 +12,7 @@ _TERMS = {
     "Version": ("The actual version of the standard applying to the embedded XML document", "1.0"),
     "ConformanceLevel": ("The conformance level of the embedded XML document", "EN 16931"),
 }
-"""What is said, what that means, and its value here. Source: Factur-X 1.09, chapter 6.2.2."""
+"""What is said, what that means, and its value here. Source: the XMP schema of Factur-X 1.09."""
 
 _METADATA = re.compile(
     rb"\n(?P<id>\d+) 0 obj\n<</Length \d+/Type/Metadata/Subtype/XML>>\nstream\n(?P<xmp>.*?)\nendstream", re.DOTALL

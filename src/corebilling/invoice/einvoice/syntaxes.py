@@ -10,7 +10,7 @@ LEVEL = "en16931"
 
 
 def cii(model: Model) -> bytes:
-    """Cross Industry Invoice D22B, as Factur-X 1.09 and ZUGFeRD 2.5 embed it, in the profile EN 16931."""
+    """Cross Industry Invoice D22B, as Factur-X 1.09 (which ZUGFeRD 2 shares) embeds it, in the profile EN 16931."""
     return _generated(model, "factur-x")
 
 

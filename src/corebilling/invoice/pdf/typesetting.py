@@ -14,6 +14,12 @@ from corebilling.invoice.pdf.printable import Printable
 FONTS = ("figo", "figbo", "notos", "notosbo", "symbol1", "symbol2", "math")
 """Of pymupdf-fonts: FiraGO in two weights for everything that we say, Noto for what else names may hold."""
 
+_LONG = 40
+"""From so many lines on, what typst remembers of a document (some 100 MiB of one with 500 lines) is dropped at once."""
+
+_GENERATIONS = 11
+"""Typst drops what the last ten compilations didn't use."""
+
 _local = threading.local()
 
 
@@ -34,6 +40,8 @@ def render(printable: Printable, xml: bytes | None = None) -> bytes:
         timestamp=int(printable.created_at.timestamp()),
     )
     assert isinstance(pdf, bytes)
+    if len(printable.lines) > _LONG:
+        _forget()
     return pdf
 
 
@@ -50,6 +58,11 @@ def _compiler() -> typst.Compiler:
         _local.compiler = typst.Compiler(font_paths=_fonts(), ignore_system_fonts=True)
     found: typst.Compiler = _local.compiler
     return found
+
+
+def _forget() -> None:
+    for _ in range(_GENERATIONS):
+        _compiler().compile(input=b"", format="pdf", sys_inputs={}, timestamp=0)
 
 
 @cache
