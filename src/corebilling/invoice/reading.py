@@ -148,6 +148,7 @@ def _line_of(line_no: int, line: Line) -> LineOut:
 
 
 def taxes_out(taxes: Iterable[LineTax]) -> list[TaxOut]:
+    """Taxes of a line, or summed up."""
     return [
         TaxOut(
             tax.code,

@@ -2,10 +2,8 @@
 
 import asyncio
 from datetime import UTC, datetime
-from decimal import Decimal
 from uuid import UUID
 
-import msgspec
 import psycopg
 import pytest
 from psycopg import errors
@@ -17,14 +15,11 @@ from corebilling.invoice.downloads import Downloads
 from corebilling.invoice.pdf.credit_notes import printable_credit_note
 from corebilling.invoice.pdf.invoices import printable_invoice
 from corebilling.invoice.schemas import CreditNoteDetailOut, InvoiceDetailOut
-from corebilling.invoice.schemas.tax_rates import TaxRateCreate
 from corebilling.invoice.service import InvoiceFilter
-from corebilling.invoice.tax_rates import TaxRates
 from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.period import Period
 from corebilling.kernel.settlement import Settlement
-from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
 
 FEBRUARY = Period(JANUARY.end, datetime(2026, 3, 1, tzinfo=UTC), 1)
@@ -177,40 +172,6 @@ async def test_a_rating_of_nothing_but_a_credit_leaves_an_invoice_over_nothing(s
     (note,) = await story.notes()
     assert (february.status, february.lines, february.total_minor) == ("paid", [], 0)
     assert (note.applied_minor, note.unapplied_minor, note.applications) == (0, 500, [])
-
-
-async def test_what_settles_nothing_is_in_the_wallet_with_the_tax_of_the_line_it_corrects(books: Books) -> None:
-    """15.00 and 3.00 of tax are paid; 5.00 were wrong, so 6.00 come back."""
-    tenant = await books.tenant(correction_mode="credit_note", country="FR")
-    story = Story(books, tenant, await books.customer(tenant))
-    service = TaxRates(clock=wall_clock)
-    async with story.books.db.tenant(story.tenant) as tx:
-        await service.create(tx, story.tenant, TaxRateCreate(name="VAT", rate=Decimal("0.20"), country="FR"))
-    usage = charge(1, "usage", 1500)
-    await story.books.bill(
-        [await story.books.rating(story.tenant, story.customer, usage, subscription_id=story.subscription)]
-    )
-    (january,) = await story.invoices()
-    assert january.total_minor == 1800
-    await story.pay(january)
-    credit = msgspec.structs.replace(charge(1, "credit_note", -500, billed_minor=1500), price_id=usage.price_id)
-    await story.books.bill(
-        [
-            await story.books.rating(
-                story.tenant, story.customer, credit, period=FEBRUARY, subscription_id=story.subscription
-            )
-        ]
-    )
-    (note,) = await story.notes()
-    assert (note.subtotal_minor, note.tax_minor, note.total_minor, note.balance_minor) == (500, 100, 600, 600)
-    assert (note.lines[0].invoice_line_no, note.lines[0].taxes[0].taxable_minor) == (1, 500)
-    async with story.books.db.tenant(story.tenant) as tx:
-        drawn = await story.books.wallets.draw(
-            tx, story.tenant, story.customer, "EUR", 600, prefer=note.grant_id, at=note.issued_at
-        )
-    assert drawn.grant_ids == (note.grant_id,)
-    # Nothing was posted for the money that `pay` only told the invoice of, nor for what was drawn.
-    assert await story.balances() == [("1200", 1800), ("2200", -200), ("2300", -600), ("4000", -1000)]
 
 
 async def test_a_correction_of_what_was_voided_settles_the_new_invoice(story: Story) -> None:
