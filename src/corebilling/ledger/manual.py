@@ -45,7 +45,7 @@ class ManualJournals:
             currency=data.currency,
             effective_at=effective_at,
             description=data.description,
-            entries=tuple(EntryDraft(e.account, e.amount_minor, e.customer_id) for e in data.entries),
+            entries=tuple(EntryDraft(e.account, e.amount_minor) for e in data.entries),
         )
         [journal_id] = await self._ledger.post(tx, [draft])
         await queries.add_manual(

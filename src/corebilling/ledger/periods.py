@@ -13,6 +13,8 @@ from corebilling.ledger.recognition import RevenueRecognition
 from corebilling.ledger.schemas.periods import PeriodOut
 from corebilling.platform.db import Tx
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2100
+
 
 class LedgerPeriods:
     """Closes months of tenants, for good."""
@@ -29,7 +31,7 @@ class LedgerPeriods:
         Waits for those who post at the moment. Raises `Invalid` for a month that isn't over in the tenant's time, `Conflict`
         for one that is closed.
         """
-        month = date.fromisoformat(f"{through}-01")
+        month = _first_day(through)
         profile = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
         if profile is None:
             raise NotFound(f"there is no tenant {tenant_id}; check the id", code="tenant_not_found")
@@ -60,6 +62,16 @@ class LedgerPeriods:
         """What was closed, the latest first, before the month given by its first day."""
         rows = await queries.list_periods(tx.conn, tenant_id=tenant_id, before=before, page=limit)
         return [_shown(row) for row in rows]
+
+
+def _first_day(month: str) -> date:
+    try:
+        day = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        day = date.max
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise invalid_field("/through", f"'{month}' is no month that can be closed; send one such as 2026-01")
+    return day
 
 
 def _shown(row: LedgerPeriod) -> PeriodOut:

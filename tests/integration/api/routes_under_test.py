@@ -39,6 +39,9 @@ _TEXTS = {
     "country": "FR",
     "time_zone": "Europe/Paris",
     "status": "active",
+    "account": "1000",
+    "through": "2025-11",
+    "period": "2025-11",
     "url": "http://127.0.0.1:9/",
 }
 _PRICE = {"model": "flat", "amount": "1"}

@@ -85,7 +85,7 @@ async def test_it_looks_back_to_before_a_payment_and_a_void_and_agrees_with_the_
             account = await books.ledger.account(tx, tenant, "1200", at)
         assert sum(total.balance_minor for total in account.balances) == owed
     before = await ageing(books, db, tenant, voided_at)
-    assert [(row.customer_id, row.total_minor) for row in before.customers] == [(globex, 5_000), (acme, 1_500)]
+    assert [(row.customer_id, row.total_minor) for row in before.data] == [(globex, 5_000), (acme, 1_500)]
     mine = await ageing(books, db, tenant, voided_at, acme)
     assert [(row.id, row.left_minor, row.due_at) for row in mine.invoices or []] == [(first.id, 1_500, DUE)]
     assert (await ageing(books, db, other, voided_at)).currencies == []

@@ -44,11 +44,11 @@ class CustomerAgeingOut(Buckets, frozen=True):
 
 
 class AgeingOut(msgspec.Struct, frozen=True):
-    """Receivables just before `as_of`; `customers` are those who owe most, `invoices` those of the customer asked for."""
+    """Receivables just before `as_of`; `data` has the customers who owe most, `invoices` those of the customer asked for."""
 
     as_of: datetime
     currencies: list[CurrencyAgeingOut]
-    customers: list[CustomerAgeingOut]
+    data: list[CustomerAgeingOut]
     invoices: list[Receivable] | None
 
 

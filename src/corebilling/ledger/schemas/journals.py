@@ -27,7 +27,6 @@ class ManualEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     account: Code
     amount_minor: Annotated[int, Meta(ge=-MAX_MINOR, le=MAX_MINOR)]
-    customer_id: UUID | None = None
 
 
 class ManualJournalCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +34,7 @@ class ManualJournalCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     description: Text
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
-    entries: Annotated[list[ManualEntry], Meta(min_length=2, max_length=1000)]
+    entries: Annotated[list[ManualEntry], Meta(min_length=1, max_length=1000)]
     effective_at: Annotated[datetime, Meta(tz=True)] | None = None
     reference: Text | None = None
 
