@@ -210,7 +210,7 @@ class PaymentWorker:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is in doubt, and costs this call alone
             logger.exception("the call for {} failed", call.call_id)
             state = "begun" if call.state == "due" else call.state
-            later = self._clock() + self._config.delay(call.attempts)
+            later = self._clock() + self._config.delay(self._clock() - call.begun_at)
             result = Result(call, state, later, error=f"{type(error).__name__}: {error}"[:500])
         self._recorder.put(result)
 

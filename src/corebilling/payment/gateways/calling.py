@@ -90,34 +90,36 @@ class Caller:
         self._count(call, "none" if said is None else said.kind)
         return self._denied(call, asked_at) if said is None else self._told(call, said)
 
+    def _later(self, call: Call) -> datetime:
+        now = self._clock()
+        return now + self._config.delay(now - call.begun_at)
+
     def _in_doubt(self, call: Call, error: str) -> Result:
         state: State = "begun" if call.state == "due" else call.state
-        return Result(call, state, self._clock() + self._config.delay(call.attempts), error=error)
+        return Result(call, state, self._later(call), error=error)
 
     def _told(self, call: Call, said: GatewayPayment | GatewayRefund) -> Result:
         if said.currency != call.currency:
             return self._in_doubt(call, f"the gateway speaks of {said.currency}, the payment is in {call.currency}")
         if said.kind in ("processing", "requires_action"):
-            return Result(call, "watched", self._clock() + self._config.delay(call.attempts + 3), said)
+            return Result(call, "watched", self._later(call), said)
         return Result(call, "done", None, said)
 
     def _not_done(self, call: Call, now: datetime, error: str) -> Result:
         if call.state != "due":  # what couldn't be done is the asking
-            return Result(call, call.state, now + self._config.delay(call.attempts), error=error)
+            return Result(call, call.state, self._later(call), error=error)
         if now - call.created_at > self._config.give_up_after:
             return Result(call, "done", None, Declined("gateway_unavailable", error), error)
-        return Result(call, "due", now + self._config.delay(call.attempts), error=error)
+        return Result(call, "due", now + self._config.delay(now - call.created_at), error=error)
 
     def _denied(self, call: Call, now: datetime) -> Result:
         certain_at = call.begun_at + self._config.certain_after
         if call.state == "watched":
             error = "the gateway doesn't know any more what it told of before"
-            return Result(call, "watched", now + self._config.delay(call.attempts), error=error)
+            return Result(call, "watched", self._later(call), error=error)
         if now < certain_at:
             error = "the gateway knows nothing of it yet"
-            return Result(
-                call, "begun", max(min(certain_at, now + self._config.delay(call.attempts)), now), error=error
-            )
+            return Result(call, "begun", max(min(certain_at, self._later(call)), now), error=error)
         return Result(call, "due", now, error="the gateway knows nothing of it: it is sent again")
 
     async def _timed(self, name: str, work: _Work) -> GatewayPayment | GatewayRefund | None:

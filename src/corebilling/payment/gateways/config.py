@@ -18,7 +18,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     lease_slack_seconds: float = 10.0
     certain_seconds: float = 60.0
     first_delay_seconds: float = 2.0
-    longest_delay_seconds: float = 3600.0
+    longest_delay_seconds: float = 900.0
     poll_seconds: float = 15.0
     breaker_failures: int = 5
     breaker_seconds: float = 30.0
@@ -36,7 +36,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
         """How long after a call the gateway's "I know no such payment" is believed."""
         return timedelta(seconds=self.certain_seconds + self.timeout_seconds)
 
-    def delay(self, attempts: int) -> timedelta:
-        """The wait before the next turn: doubling, bounded, and spread so that nobody comes at once."""
-        seconds = min(self.longest_delay_seconds, self.first_delay_seconds * 2 ** min(max(attempts - 1, 0), 20))
+    def delay(self, age: timedelta) -> timedelta:
+        """The wait before the next turn of what began that long ago: as long again, bounded, and spread so that nobody comes at once."""
+        seconds = min(max(age.total_seconds(), self.first_delay_seconds), self.longest_delay_seconds)
         return timedelta(seconds=seconds * random.uniform(0.75, 1.0))  # noqa: S311 - spreads retries, guards nothing

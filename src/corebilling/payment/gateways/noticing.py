@@ -141,7 +141,7 @@ class NoticeProcessor:
         """Once more, and again later: what it is about may be on its way. At last it is put aside."""
         if row.attempts >= self._config.notice_attempts:
             return _Done(row, at_last, detail=why[:500])
-        return _Done(row, "pending", self._clock() + self._config.delay(row.attempts), why[:500])
+        return _Done(row, "pending", self._clock() + self._config.delay(self._clock() - row.received_at), why[:500])
 
 
 async def _named(tx: Tx, read: Sequence[_Read]) -> dict[int, CallsNamedRow]:

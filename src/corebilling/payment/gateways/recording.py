@@ -91,7 +91,9 @@ class CallRecorder:
         logger.error("what the gateway said of {} can't be recorded: {}", result.call.call_id, error)
         call = result.call
         state = "begun" if call.state == "due" else call.state
-        later = Result(call, state, self._clock() + self._config.delay(call.attempts + 4), error=str(error)[:500])
+        later = Result(
+            call, state, self._clock() + self._config.delay(self._clock() - call.begun_at), error=str(error)[:500]
+        )
         try:
             async with self._db.tenants([call.tenant_id]) as tx:
                 await settle(tx, [later])
