@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from corebilling.invoice import agenda, stored
 from corebilling.invoice.domain.document import Document, one_off
 from corebilling.invoice.domain.states import demand_draft
+from corebilling.invoice.domain.tax_quote import quoted, request_of
 from corebilling.invoice.finalising import Finalising
 from corebilling.invoice.issuing import Final, Issuing
 from corebilling.invoice.one_off_lines import lines_of
-from corebilling.invoice.ports import Clocks, Customers, Tenants
+from corebilling.invoice.ports import Clocks, Customers, TaxProvider, Tenants
 from corebilling.invoice.queries import agenda as agenda_queries
 from corebilling.invoice.queries import drafts as queries
 from corebilling.invoice.queries import invoices as reads
@@ -40,6 +41,7 @@ class Drafting:
         clocks: Clocks,
         issuing: Issuing,
         finalising: Finalising,
+        tax_provider: TaxProvider,
     ) -> None:
         self._clock = clock
         self._tenants = tenants
@@ -47,6 +49,7 @@ class Drafting:
         self._clocks = clocks
         self._issuing = issuing
         self._finalising = finalising
+        self._tax_provider = tax_provider
 
     async def create(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> UUID:
         """Write a draft, or issue it at once if that is wanted; where an outside engine taxes, as soon as it has.
@@ -78,10 +81,24 @@ class Drafting:
             document = replace(document, purchase_order=wanted.purchase_order)
         return Final(document, tenant, customer, now)
 
-    async def taxed(self, tx: Tx, final: Final) -> Document:
-        """What would be issued, with taxes by the tenant's own rates."""
+    async def preview(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> Final:
+        """What was asked for, with taxes unless an outside engine is to say them. Raises as `create`."""
+        final = await self.proposed(tx, tenant_id, wanted)
+        if final.tenant.invoicing.tax_engine == "external":
+            return final
         [taxed] = await self._issuing.taxed(tx, [final])
-        return taxed.document
+        return taxed
+
+    async def quoted(self, final: Final) -> Final:
+        """The preview with the taxes that an outside engine says, where one is to; never in a transaction.
+
+        Raises `Unavailable` where it doesn't answer.
+        """
+        if final.tenant.invoicing.tax_engine != "external":
+            return final
+        question = request_of(final.document, final.tenant, final.customer, final.issued_at)
+        [answer] = await self._tax_provider.quote([question])
+        return replace(final, document=quoted(final.document, answer))
 
     async def change(self, tx: Tx, tenant_id: UUID, invoice_id: UUID, change: InvoiceChange) -> None:
         """Change what is said on a draft, or the lines of one that a caller wrote.

@@ -15,7 +15,6 @@ from corebilling.invoice import collectable, credit_notes, finding, proof, readi
 from corebilling.invoice.billing import RatingBilling
 from corebilling.invoice.credit_issuing import CreditIssuing
 from corebilling.invoice.crediting import Crediting
-from corebilling.invoice.domain.tax_quote import quoted, request_of
 from corebilling.invoice.drafting import Drafting, unknown
 from corebilling.invoice.finalising import Finalising
 from corebilling.invoice.finding import InvoiceFilter
@@ -79,7 +78,6 @@ class InvoiceService:
         self._clock = clock
         self._clocks = clocks
         self._customers = customers
-        self._tax_provider = tax_provider
         issuing = Issuing(ledger=ledger, taxing=Taxing(), wallets=wallets)
         notes = CreditIssuing(ledger=ledger, wallets=wallets)
         self.notes = Noting(clock=clock, clocks=clocks, tenants=tenants, issuing=notes, wallets=wallets)
@@ -114,6 +112,7 @@ class InvoiceService:
             clocks=clocks,
             issuing=issuing,
             finalising=self.finalising,
+            tax_provider=tax_provider,
         )
 
     async def bill(self, tx: Tx, events: Sequence[Envelope[RatingCompleted]]) -> None:
@@ -180,23 +179,13 @@ class InvoiceService:
         return await self.get(tx, tenant_id, invoice_id)
 
     async def preview(self, tx: Tx, tenant_id: UUID, wanted: InvoiceCreate) -> Final:
-        """What an invoice would be, without the taxes that an outside engine is to say. Raises as `create_draft`."""
-        final = await self._drafting.proposed(tx, tenant_id, wanted)
-        if final.tenant.invoicing.tax_engine == "external":
-            return final
-        return msgspec.structs.replace(final, document=await self._drafting.taxed(tx, final))
+        """What an invoice would be, for `previewed`. Raises as `create_draft`."""
+        return await self._drafting.preview(tx, tenant_id, wanted)
 
     async def previewed(self, final: Final) -> InvoicePreviewOut:
-        """The preview with taxes; outside of any transaction, for an outside engine is asked now.
-
-        Raises `Unavailable` where that doesn't answer.
-        """
-        document = final.document
-        if final.tenant.invoicing.tax_engine == "external":
-            question = request_of(document, final.tenant, final.customer, final.issued_at)
-            [answer] = await self._tax_provider.quote([question])
-            document = quoted(document, answer)
-        return reading.preview(document, terms_of(msgspec.structs.replace(final, document=document)).due_at)
+        """The preview with all taxes; outside of any transaction. Raises `Unavailable` where an outside engine doesn't answer."""
+        final = await self._drafting.quoted(final)
+        return reading.preview(final.document, terms_of(final).due_at)
 
     async def earliest_due(self, tx: Tx, tenant_id: UUID) -> datetime | None:
         """When the next draft is to be finalised or the next reminder told of, in the tenant's time."""
