@@ -16,6 +16,7 @@ from corebilling.invoice.wallet_service import WalletService
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.journal import EntryDraft, JournalDraft
 from corebilling.kernel.settlement import Settlement
+from corebilling.ledger.prover import LedgerProof
 from corebilling.platform.clock import wall_clock
 
 BOOKED = """
@@ -39,6 +40,19 @@ class Shop:
     def __init__(self, books: Books, tenant: UUID, customer: UUID) -> None:
         self.books, self.db, self.tenant, self.customer = books, books.db, tenant, customer
         self.wallets = WalletService(clocks=books.tenants, customers=books.customers, wallets=books.wallets)
+        self.proof = LedgerProof(
+            documents={
+                "invoice": books.invoices,
+                "invoice_void": books.invoices,
+                "credit_note": books.invoices,
+                "write_off": books.invoices,
+                "recovery": books.invoices,
+                "wallet_grant": self.wallets,
+                "wallet_application": self.wallets,
+                "wallet_reversal": self.wallets,
+                "wallet_expiry": self.wallets,
+            }
+        )
 
     async def invoice(self, *amounts: str, **more: Any) -> InvoiceDetailOut:
         lines = [{"description": f"Line {amount}", "unit_amount": amount} for amount in amounts]
@@ -92,7 +106,7 @@ class Shop:
             return {account: int(amount) for account, amount in await cursor.fetchall() if amount}
 
     async def check(self) -> None:
-        """Receivables are what is left of open invoices, customer credit is what is left of grants."""
+        """Receivables are what is left of open invoices, customer credit what is left of grants, and documents have their journals."""
         async with self.db.tenant(self.tenant) as tx:
             keys = {"tenant": self.tenant, "customer": self.customer}
             booked = await (await tx.conn.execute(BOOKED, keys)).fetchone()
@@ -102,6 +116,9 @@ class Shop:
         assert owed is not None
         assert held is not None
         assert (int(booked[0]), int(booked[1])) == (int(owed[0]), int(held[0]))
+        async with self.db.system() as tx:
+            report = await self.proof.proof(tx)
+        assert report.holds, report
 
     async def told(self, subject: str) -> list[dict[str, Any]]:
         async with self.db.system() as tx:

@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 
 from corebilling.invoice.domain.issue import IssuedInvoice
-from corebilling.invoice.domain.states import demand
 from corebilling.invoice.domain.wallet import MovementKind
 from corebilling.invoice.ports import Clocks, Customers
 from corebilling.invoice.queries import wallets as queries
@@ -153,7 +152,10 @@ class WalletService:
         if before is None:
             raise unknown(invoice_id)
         if before.status != "open":
-            demand(invoice_id, before.status, "void")
+            raise Conflict(
+                f"invoice {before.number or invoice_id} is {before.status}; credit pays open invoices only",
+                code="invoice_state",
+            )
         now = await self._now(tx, tenant_id)
         await self._wallets.apply(
             tx, [IssuedInvoice(tenant_id, invoice_id, before.customer_id, before.currency, now, None)]

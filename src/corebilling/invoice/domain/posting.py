@@ -76,24 +76,6 @@ def write_off_journal(
     )
 
 
-def credit_journal(
-    tenant_id: UUID, credit_note_id: UUID, customer_id: UUID, currency: str, total_minor: int, issued_at: datetime
-) -> JournalDraft:
-    """We have earned less, the customer owes less."""
-    return JournalDraft(
-        tenant_id=tenant_id,
-        document_type="credit_note",
-        document_id=credit_note_id,
-        currency=currency,
-        effective_at=issued_at,
-        description="Credit note",
-        entries=(
-            EntryDraft(accounts.REVENUE, total_minor),
-            EntryDraft(accounts.RECEIVABLE, -total_minor, customer_id),
-        ),
-    )
-
-
 def is_deferred(document: Document, line: Line, issued_at: datetime) -> bool:
     """Whether a line is for days to come: one that was billed ahead, or a caller's own line with a period."""
     if line.kind not in _AHEAD and not (line.kind == "one_off" and document.source is None):
