@@ -34,8 +34,8 @@ Format = Literal["pdf", "xml", "ubl"]
 
 Content = InvoiceContent | CreditNoteContent
 
-_PRESSES = 2
-"""Documents that one process makes at a time: one of 500 lines takes some 120 MiB and a core for half a second."""
+_PRESSES = 1
+"""Documents that one process makes at a time: one of 500 lines takes some 150 MiB, two at once twice that and no less time."""
 
 _LINK_LIVES = timedelta(minutes=5)
 _MEDIA_TYPES: dict[Format, str] = {"pdf": "application/pdf", "xml": "application/xml", "ubl": "application/xml"}

@@ -8,7 +8,7 @@ from corebilling.platform.http import Edge, NamedDependency, Response, get
 READ = "billing:read"
 
 
-@get("/v1/invoices/{invoice_id:uuid}/download", scope=READ, summary="Download an invoice", produces="application/pdf")
+@get("/v1/invoices/{invoice_id:uuid}/download", scope=READ, summary="Download an invoice", produces="application/*")
 async def download_invoice(
     invoice_id: UUID,
     edge: NamedDependency[Edge],
@@ -30,7 +30,7 @@ async def download_invoice(
     "/v1/credit-notes/{credit_note_id:uuid}/download",
     scope=READ,
     summary="Download a credit note",
-    produces="application/pdf",
+    produces="application/*",
 )
 async def download_credit_note(
     credit_note_id: UUID,
