@@ -8,7 +8,7 @@ from corebilling.kernel.errors import Conflict, FieldError, Invalid, invalid_fie
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.journal import EntryDraft, JournalDraft, PostedDocument
 from corebilling.kernel.money import exponent
-from corebilling.ledger.domain.chart import BY_CODE, CONTROL_ACCOUNTS
+from corebilling.ledger.domain.chart import BY_CODE, CODE, CONTROL_ACCOUNTS
 from corebilling.ledger.ports import Clocks
 from corebilling.ledger.queries import manual as queries
 from corebilling.ledger.queries import reports
@@ -62,7 +62,9 @@ class ManualJournals:
         return journal_id
 
     async def open_account(self, tx: Tx, tenant_id: UUID, data: AccountCreate) -> AccountOut:
-        """Open an account. Raises `Conflict` for a code that is taken."""
+        """Open an account. Raises `Conflict` for a code that is taken, `Invalid` for one that can't be."""
+        if not CODE.fullmatch(data.code):
+            raise invalid_field("/code", f"'{data.code}' can't be an account; send one such as 1010 or 4000.setup")
         row = None
         if data.code not in BY_CODE:
             row = await queries.add_account(

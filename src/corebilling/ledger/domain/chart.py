@@ -53,6 +53,9 @@ CONTROL_ACCOUNTS = frozenset(
 PRODUCT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 """What a product may be called."""
 
+CODE = re.compile(rf"[0-9]{{4}}(\.{PRODUCT.pattern})?")
+"""What an account may be called."""
+
 
 def code_of(entry: EntryDraft) -> str:
     """The account that an entry is posted to: `4000`, or `4000.<product>`."""

@@ -15,9 +15,9 @@ Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]
 
 
 class AccountCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An account of the tenant's own, for journals by hand."""
+    """An account of the tenant's own, for journals by hand. `code` has four digits, and may have a part: `1010`, `4000.setup`."""
 
-    code: Code
+    code: Annotated[str, Meta(min_length=1, max_length=80)]
     name: Text
     kind: AccountKind
 
