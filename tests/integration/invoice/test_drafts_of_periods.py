@@ -124,3 +124,40 @@ async def test_an_engine_outside_is_asked_until_it_answers_and_nothing_is_final_
 
 async def _down(_: dict[str, Any]) -> web.StreamResponse:
     return web.Response(status=503, text="closed for today")
+
+
+async def test_one_draft_whose_taxes_nobody_knows_keeps_no_other_from_its_number(books: Books, db: Database) -> None:
+    tenant = await sandbox(books, invoicing={"tax_engine": "external"}, country="US")
+    customers = [await books.customer(tenant, name) for name in ("a", "b", "c")]
+    await books.bill(await books.rated(tenant, customers, flat("20")))
+
+    async def not_for_b(asked: dict[str, Any]) -> web.StreamResponse:
+        return await (_down if asked["buyer"]["external_id"] == "b" else TaxEngine().answering)(asked)
+
+    async with engine() as outside:
+        outside.answering = not_for_b
+        assert await invoicing_worker(books, outside.url).work_once() == 3
+    async with db.tenant(tenant) as tx:
+        rows = await books.invoices.find(tx, tenant, InvoiceFilter(), after=None, limit=5)
+    assert sorted((row.status, row.number) for row in rows if row.number) == [
+        ("open", "INV-2026-000001"),
+        ("open", "INV-2026-000002"),
+    ]
+    assert [row.customer_id for row in rows if row.status == "draft"] == [customers[1]]
+
+
+async def test_finalising_by_hand_where_an_engine_is_asked_is_done_as_soon_as_it_has_answered(
+    books: Books, db: Database
+) -> None:
+    tenant = await sandbox(books, invoicing={"tax_engine": "external", "auto_finalize": False}, country="US")
+    await books.customer(tenant)
+    async with db.tenant(tenant) as tx:
+        order = InvoiceCreate("acme", [LineCreate("Work", Decimal(10))])
+        draft = await books.invoices.create_draft(tx, tenant, order)
+    async with engine() as outside:
+        assert await invoicing_worker(books, outside.url).work_once() == 0
+        async with db.tenant(tenant) as tx:
+            asked = await books.invoices.finalise(tx, tenant, draft.id)
+        assert (asked.status, asked.finalizes_at) == ("draft", CLOSED_AT)
+        assert await invoicing_worker(books, outside.url).work_once() == 1
+    assert (await only(books, tenant)).total_minor == 1073
