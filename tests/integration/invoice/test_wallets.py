@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg import errors
 
-from books import Books
+from books import JANUARY, Books, charge
 from corebilling.invoice.wallet_expiry import WalletExpiry
 from corebilling.kernel.errors import Conflict
+from corebilling.kernel.ids import new_id
+from corebilling.kernel.period import Period
 from corebilling.kernel.settlement import CreditRefund
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
@@ -152,3 +154,22 @@ async def test_a_refund_has_its_note_and_draws_its_credit(shop: Shop) -> None:
     with pytest.raises(Conflict):
         async with shop.db.tenant(shop.tenant) as tx:
             await shop.books.invoices.refund_credit(tx, [CreditRefund(shop.tenant, invoice.id, 7001, "returned", at)])
+
+
+async def test_credit_pays_what_periods_come_to(shop: Shop) -> None:
+    """Two periods of 15.00 that come at once: 20.00 of credit pay the first and a third of the second."""
+    await shop.grant(2000)
+    subscription = new_id()
+    february = Period(JANUARY.end, datetime(2026, 3, 1, tzinfo=UTC), 1)
+    rated = [
+        await shop.books.rating(
+            shop.tenant, shop.customer, charge(1, "usage", 1500, period=one), period=one, subscription_id=subscription
+        )
+        for one in (JANUARY, february)
+    ]
+    await shop.books.bill(rated)
+    async with shop.db.tenant(shop.tenant) as tx:
+        [left] = await shop.books.invoices.open_invoices(tx, shop.tenant, shop.customer, "EUR")
+    assert left.left_minor == 1000
+    [paid] = await shop.told("invoice.paid")
+    assert paid["subscription_ids"] == [str(subscription)]
