@@ -5,14 +5,14 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('ledger_seals', 0))::boolean A
 -- name: UnsealedTenants :many
 -- Tenants with journals that no block holds, each with the end of its chain. The first select walks the key from tenant to
 -- tenant. Ids are given before their transaction commits, so each tenant is looked at from an hour before its last block on.
-WITH RECURSIVE tenants AS (
+WITH RECURSIVE ledgers AS (
   (SELECT j.tenant_id FROM journals j ORDER BY j.tenant_id LIMIT 1)
   UNION ALL
   SELECT (SELECT j.tenant_id FROM journals j WHERE j.tenant_id > t.tenant_id ORDER BY j.tenant_id LIMIT 1)
-  FROM tenants t WHERE t.tenant_id IS NOT NULL
+  FROM ledgers t WHERE t.tenant_id IS NOT NULL
 )
 SELECT t.tenant_id::uuid AS tenant_id, coalesce(s.block_no, 0)::bigint AS block_no, s.block_hash, s.look_from::uuid AS look_from
-FROM tenants t
+FROM ledgers t
 LEFT JOIN LATERAL (
   SELECT x.block_no, x.block_hash, corebilling_first_id_at(x.sealed_at - interval '1 hour') AS look_from
   FROM ledger_seals x WHERE x.tenant_id = t.tenant_id ORDER BY x.block_no DESC LIMIT 1

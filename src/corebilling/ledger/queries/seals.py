@@ -72,14 +72,14 @@ async def try_sealing(conn: Connection) -> bool | None:
 
 
 UNSEALED_TENANTS: Final = """-- ledger/seals.sql: UnsealedTenants
-WITH RECURSIVE tenants AS (
+WITH RECURSIVE ledgers AS (
   (SELECT j.tenant_id FROM journals j ORDER BY j.tenant_id LIMIT 1)
   UNION ALL
   SELECT (SELECT j.tenant_id FROM journals j WHERE j.tenant_id > t.tenant_id ORDER BY j.tenant_id LIMIT 1)
-  FROM tenants t WHERE t.tenant_id IS NOT NULL
+  FROM ledgers t WHERE t.tenant_id IS NOT NULL
 )
 SELECT t.tenant_id::uuid AS tenant_id, coalesce(s.block_no, 0)::bigint AS block_no, s.block_hash, s.look_from::uuid AS look_from
-FROM tenants t
+FROM ledgers t
 LEFT JOIN LATERAL (
   SELECT x.block_no, x.block_hash, corebilling_first_id_at(x.sealed_at - interval '1 hour') AS look_from
   FROM ledger_seals x WHERE x.tenant_id = t.tenant_id ORDER BY x.block_no DESC LIMIT 1

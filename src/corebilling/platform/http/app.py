@@ -50,7 +50,7 @@ def http_app(
         for name in declaration_of(handler).endpoint.dependencies:
             if name not in dependencies:
                 raise MissingDependency(
-                    f"{handler} asks for '{name}', which isn't among the dependencies; add it in container.py"
+                    f"{handler} asks for '{name}', which isn't among the dependencies; add it in container/"
                 )
     app = Litestar(
         route_handlers=[*routes, *_health_routes(health), *documents.routes],

@@ -1,0 +1,24 @@
+"""What every process stands on: settings, clock, database, bus, keys, files, jobs."""
+
+from dependency_injector import containers, providers
+
+from corebilling.container.parts import make_database, make_object_store, make_secret_box
+from corebilling.platform.bus.nats import NatsBus
+from corebilling.platform.clock import wall_clock
+from corebilling.platform.jobs.service import JobService
+from corebilling.settings import Settings
+
+
+class Foundation(containers.DeclarativeContainer):
+    """The platform of one process."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    clock = providers.Object(wall_clock)
+    database = providers.Singleton(make_database, settings)
+    bus = providers.Selector(
+        settings.provided.event_bus,
+        nats=providers.Singleton(NatsBus, settings.provided.nats_url, max_age=settings.provided.event_retention),
+    )
+    secret_box = providers.Singleton(make_secret_box, settings)
+    object_store = providers.Singleton(make_object_store, settings)
+    job_service = providers.Singleton(JobService, clock=clock)
