@@ -70,8 +70,15 @@ def test_discounts_credits_and_corrections_read_as_what_they_are() -> None:
         line(4, "carried", "Credit carried from an earlier invoice", derived(step(1, "0", -4)), -400),
     ]
     base, adjustment, discount, credit = printable_invoice(content(lines, taxes={})).lines
-    assert (base.unit_amount, base.amount, base.remarks) == ("30.00", "30.00", ["Jan 1\N{THIN SPACE}–\N{THIN SPACE}31, 2026"])
-    assert adjustment.remarks == ["Usage of Dec 1\N{THIN SPACE}–\N{THIN SPACE}31, 2025", "10.00 instead of 15.00 that were billed"]
+    assert (base.unit_amount, base.amount, base.remarks) == (
+        "30.00",
+        "30.00",
+        ["Jan 1\N{THIN SPACE}–\N{THIN SPACE}31, 2026"],
+    )
+    assert adjustment.remarks == [
+        "Usage of Dec 1\N{THIN SPACE}–\N{THIN SPACE}31, 2025",
+        "10.00 instead of 15.00 that were billed",
+    ]
     assert [(row.label, row.amount) for row in adjustment.steps] == [("tier", "10.00"), ("Billed before", "−15.00")]
     assert (discount.quantity, discount.unit_amount, discount.amount) == ("", "", "−6.00")
     assert (discount.remarks, discount.steps) == (["20 % off 30.00"], [])
