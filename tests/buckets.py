@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -15,17 +16,16 @@ class Bucket:
     """A bucket of a server of our own."""
 
     endpoint: str
+    name: str = "documents"
 
     def store(self, **settings: str) -> ObjectStore:
         """The bucket as a process of production opens it."""
         given = {"region": "eu-west-1", "endpoint": self.endpoint, "access_key_id": "k", "secret_access_key": "s"}
-        return ObjectStore("s3://documents/live", **given | settings)
+        return ObjectStore(f"s3://{self.name}/live", **given | settings)
 
     def kept(self) -> list[str]:
         """What is kept in it."""
-        return [
-            found["Key"] for found in _client(self.endpoint).list_objects_v2(Bucket="documents").get("Contents", [])
-        ]
+        return [found["Key"] for found in _client(self.endpoint).list_objects_v2(Bucket=self.name).get("Contents", [])]
 
 
 @contextmanager
@@ -36,8 +36,10 @@ def running_bucket() -> Iterator[Bucket]:
     endpoint = "http://{}:{}".format(*server.get_host_and_port())
     try:
         place = {"LocationConstraint": "eu-west-1"}
-        _client(endpoint).create_bucket(Bucket="documents", CreateBucketConfiguration=place)
-        yield Bucket(endpoint)
+        # Servers of one process share what they hold, so each bucket has a name of its own.
+        found = Bucket(endpoint, f"documents-{uuid4().hex}")
+        _client(endpoint).create_bucket(Bucket=found.name, CreateBucketConfiguration=place)
+        yield found
     finally:
         server.stop()
 
