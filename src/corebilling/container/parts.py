@@ -12,6 +12,7 @@ from corebilling.webhook.config import DeliveryConfig
 
 
 def make_database(settings: Settings) -> Database:
+    """Pools to the one database, for each of its roles."""
     return Database(
         settings.database_url,
         pool_size=settings.database_pool_size,
@@ -21,11 +22,13 @@ def make_database(settings: Settings) -> Database:
 
 
 def make_secret_box(settings: Settings) -> SecretBox:
+    """What seals secrets at rest."""
     # Without keys (development only, see settings) secrets live as long as the process: good for commands, not for roles.
     return SecretBox(settings.encryption_keys or [generate_key()])
 
 
 def make_object_store(settings: Settings) -> ObjectStore | None:
+    """Where files are kept; None: they are made each time they are asked for."""
     if not settings.object_store_url:
         return None
     return ObjectStore(
@@ -38,6 +41,7 @@ def make_object_store(settings: Settings) -> ObjectStore | None:
 
 
 def make_delivery_config(settings: Settings) -> DeliveryConfig:
+    """How webhooks are delivered."""
     return DeliveryConfig(
         claim_limit=settings.webhook_worker_limit,
         poll_seconds=settings.webhook_worker_interval_seconds,
@@ -50,14 +54,17 @@ def make_delivery_config(settings: Settings) -> DeliveryConfig:
 
 
 def make_signing_key(settings: Settings) -> SigningKey | None:
+    """The key that signs sealed journals; None: they are chained and not signed."""
     return SigningKey(settings.ledger_signing_key) if settings.ledger_signing_key else None
 
 
 def make_known_keys(key: SigningKey | None) -> list[Ed25519PublicKey]:
+    """The keys that signatures of seals are checked with."""
     return [key.public] if key else []
 
 
 def make_gateway_config(settings: Settings) -> GatewayConfig:
+    """How payment gateways are called."""
     return GatewayConfig(
         timeout_seconds=settings.gateway_http_timeout_seconds,
         certain_seconds=settings.gateway_certain_seconds,
