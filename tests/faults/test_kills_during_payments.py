@@ -59,7 +59,6 @@ class Shooter:
     async def shoot(self, most: int) -> None:
         """Go on until everything is taken or that many kills have landed."""
         while self.landed < most and len(self._gateway.took.charges) < self._total:
-            await asyncio.to_thread(self._worker.wait_ready)
             goal = min(len(self._gateway.took.charges) + self._rng.randrange(1, self._total // 10), self._total)
 
             async def taken(goal: int = goal) -> bool:
@@ -77,7 +76,7 @@ async def run(
 ) -> None:
     records, started = Records(here.stack.database_url), time.monotonic()
     faults = ("time out after", "time out before", "500 after", "500 before", "slow", "garbage")
-    gateway = UnrulyGateway(seed=seed, share=0.1, faults=faults, latency_seconds=0.05)
+    gateway = UnrulyGateway(seed=seed, share=0.1, faults=faults, latency_seconds=0.3)  # slow enough to be hit at work
     async with Client(here.api.url, admin_key) as admin:
         tenant_id, key = await world.create_tenant(admin, "Shop", world.MONTH_START)
     async with gateway, PatientClient(here.api.url, key) as client, aiohttp.ClientSession() as http:
