@@ -80,6 +80,7 @@ CREATE TABLE gateway_notices (
   CONSTRAINT gateway_notices_status CHECK (status IN ('pending', 'processed', 'ignored', 'failed')),
   CONSTRAINT gateway_notices_turn CHECK ((status = 'pending') = (next_at IS NOT NULL))
 );
-SELECT corebilling_secure('gateway_notices', app => 'SELECT, INSERT', router => 'SELECT, UPDATE', system => 'SELECT, UPDATE');
+SELECT corebilling_secure('gateway_notices', app => 'SELECT, INSERT', router => 'SELECT', system => 'SELECT');
+GRANT UPDATE (status, next_at, attempts, detail, processed_at) ON gateway_notices TO corebilling_router, corebilling_system;
 CREATE INDEX gateway_notices_due ON gateway_notices (next_at) WHERE status = 'pending';
 CREATE INDEX gateway_notices_account ON gateway_notices (tenant_id, account_id, notice_id);
