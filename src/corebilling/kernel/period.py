@@ -7,7 +7,7 @@ more or less where the clocks change; results are in UTC.
 
 import re
 from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -47,6 +47,23 @@ def zone(name: str) -> ZoneInfo:
             code="unknown_time_zone",
         )
     return found
+
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2100
+
+
+def local_month(text: str, time_zone: str) -> tuple[datetime, datetime]:
+    """`2026-01` in a zone as instants, `[start, end)` in UTC. Raises `Invalid` (`/period`) for what is no month."""
+    try:
+        first = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        first = date.max
+    if not _FIRST_YEAR <= first.year <= _LAST_YEAR:
+        raise invalid_field("/period", f"'{text}' is no month; send one such as 2026-01")
+    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    local = zone(time_zone)
+    start, end = (datetime(day.year, day.month, 1, tzinfo=local).astimezone(UTC) for day in (first, following))
+    return start, end
 
 
 def boundary(anchor: datetime, time_zone: str, interval: Interval, count: int, index: int) -> datetime:

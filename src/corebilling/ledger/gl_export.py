@@ -1,7 +1,7 @@
 """Handing journals over to a general ledger outside: by period, or in numbered batches that hold each journal once."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ import msgspec
 
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import Conflict, NotFound, invalid_field
-from corebilling.kernel.period import zone
+from corebilling.kernel.period import local_month, zone
 from corebilling.ledger.domain.gl_formats import ExportedEntry, ExportedJournal, Format, body, heading
 from corebilling.ledger.ports import Tenants
 from corebilling.ledger.queries import exports as queries
@@ -55,14 +55,7 @@ class GeneralLedgerExport:
 
     async def month(self, tx: Tx, tenant_id: UUID, period: str) -> tuple[datetime, datetime]:
         """`2026-01` in the tenant's zone as instants. Raises `Invalid` for anything else."""
-        try:
-            first = date.fromisoformat(f"{period}-01")
-        except ValueError:
-            raise invalid_field("/period", f"'{period}' is no month; send one such as 2026-01") from None
-        following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-        local = await self._zone(tx, tenant_id)
-        start, end = (datetime(day.year, day.month, 1, tzinfo=local).astimezone(UTC) for day in (first, following))
-        return start, end
+        return local_month(period, (await self._tenants.profiles(tx, [tenant_id]))[tenant_id].time_zone)
 
     async def create_batch(self, tx: Tx, tenant_id: UUID, period: str) -> BatchOut:
         """A batch of all journals of a month that are in none yet. Raises `Conflict` where there is nothing to take over."""

@@ -185,6 +185,26 @@ class InvoiceState(msgspec.Struct, frozen=True, gc=False):
     uncollectible_reason: str | None
 
 
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """A row of statements."""
+
+    tenant_id: UUID
+    statement_id: UUID
+    customer_id: UUID
+    currency: str
+    period_start: datetime
+    period_end: datetime
+    opening_minor: int
+    charged_minor: int
+    settled_minor: int
+    closing_minor: int
+    line_count: int
+    lines: str
+    seller: str
+    customer: str
+    created_at: datetime
+
+
 class TaxRate(msgspec.Struct, frozen=True, gc=False):
     """A row of tax_rates."""
 

@@ -4,8 +4,6 @@ Amounts are in major units with the currency's digits, debits positive. Sources:
 (hledger.org/hledger.html#journal) and the Beancount language syntax (beancount.github.io/docs/beancount_language_syntax.html).
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -15,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from corebilling.kernel.money import from_minor
+from corebilling.kernel.spreadsheets import csv_rows, no_formula
 
 Format = Literal["csv", "jsonl", "hledger", "beancount"]
 
@@ -68,7 +67,7 @@ Rows = Sequence[ExportedJournal]
 def heading(kind: Format, accounts: Iterable[ExportedEntry]) -> str:
     """What stands above all journals: the columns, or the accounts, opened before anything happened."""
     if kind == "csv":
-        return _csv_rows([_COLUMNS])
+        return csv_rows([_COLUMNS])
     if kind == "beancount":
         names = sorted({_beancount_account(entry) for entry in accounts})
         return "".join(f"1970-01-01 open {name}\n" for name in names)
@@ -102,7 +101,7 @@ _COLUMNS = (
 
 
 def _csv(journals: Rows) -> str:
-    return _csv_rows(
+    return csv_rows(
         (
             str(journal.journal_id),
             str(number),
@@ -111,9 +110,9 @@ def _csv(journals: Rows) -> str:
             _instant(journal.posted_at),
             journal.document_type,
             str(journal.document_id),
-            _no_formula(journal.description),
-            _no_formula(entry.external_account or entry.account),
-            _no_formula(entry.name),
+            no_formula(journal.description),
+            no_formula(entry.external_account or entry.account),
+            no_formula(entry.name),
             str(entry.customer_id or ""),
             journal.currency,
             _amount(entry.amount_minor, journal.currency) if entry.amount_minor > 0 else "",
@@ -122,17 +121,6 @@ def _csv(journals: Rows) -> str:
         for journal in journals
         for number, entry in enumerate(journal.entries, 1)
     )
-
-
-def _csv_rows(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue()
-
-
-def _no_formula(text: str) -> str:
-    """What a spreadsheet would run is made text of. Source: OWASP, CSV injection."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
 
 
 def _jsonl(journals: Rows) -> str:
