@@ -15,6 +15,7 @@ from uuid import UUID
 import psycopg
 
 from benchmarks.results import Result
+from corebilling.customer.service import CustomerService
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.journal import EntryDraft, JournalDraft
 from corebilling.ledger.opening import Charts
@@ -88,7 +89,9 @@ def _worker(url: str, tenant_id: UUID, batch: int, turns: int, hot: bool, ready:
 async def _post(url: str, tenant_id: UUID, batch: int, turns: int, hot: bool, ready: Barrier, done: Barrier) -> None:
     db = Database(url, pool_size=1)
     tenants = TenantService(clock=wall_clock, setups=[])
-    ledger = LedgerService(clock=wall_clock, tenants=tenants)
+    ledger = LedgerService(
+        clock=wall_clock, tenants=tenants, customers=CustomerService(clock=wall_clock, tenants=tenants)
+    )
     customers = [UUID(int=n) for n in range(1 if hot else SPREAD)]
     await _commit(db, ledger, tenant_id, [_journal(tenant_id, customers, n) for n in range(len(customers))])
     for n in range(WARM_UP if batch == 1 else 1):

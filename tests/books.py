@@ -77,8 +77,8 @@ class Books:
 
     def __post_init__(self) -> None:
         self.tenants = TenantService(clock=wall_clock, setups=[Charts(clock=wall_clock)])
-        self.ledger = LedgerService(clock=wall_clock, tenants=self.tenants)
         self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
+        self.ledger = LedgerService(clock=wall_clock, tenants=self.tenants, customers=self.customers)
         self.wallets = Wallets(ledger=self.ledger)
         self.invoices = InvoiceService(
             clock=wall_clock,

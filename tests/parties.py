@@ -46,8 +46,8 @@ class Parties:
     def __post_init__(self) -> None:
         setups = (DefaultRateCards(clock=wall_clock), Charts(clock=wall_clock))
         self.tenants = TenantService(clock=wall_clock, setups=setups)
-        self.ledger = LedgerService(clock=wall_clock, tenants=self.tenants)
         self.customers = CustomerService(clock=wall_clock, tenants=self.tenants)
+        self.ledger = LedgerService(clock=wall_clock, tenants=self.tenants, customers=self.customers)
         self.pricing = PricingService(
             clock=wall_clock, checks=PriceChecks(), meters=self.meters, customers=self.customers
         )

@@ -32,7 +32,9 @@ from corebilling.payment.service import PaymentService
 class Money(Selling):
     """Ledger, invoices with tax and credit, payments."""
 
-    ledger_service = providers.Singleton(LedgerService, clock=Foundation.clock, tenants=Selling.tenant_service)
+    ledger_service = providers.Singleton(
+        LedgerService, clock=Foundation.clock, tenants=Selling.tenant_service, customers=Selling.customer_service
+    )
     revenue_recognition = providers.Singleton(
         RevenueRecognition, clock=Foundation.clock, sandboxes=Selling.tenant_service, ledger=ledger_service
     )
@@ -46,7 +48,12 @@ class Money(Selling):
     manual_journals = providers.Singleton(
         ManualJournals, clock=Foundation.clock, clocks=Selling.tenant_service, ledger=ledger_service
     )
-    ageing = providers.Singleton(Ageing, clocks=Selling.tenant_service, receivables=providers.Singleton(Receivables))
+    ageing = providers.Singleton(
+        Ageing,
+        clocks=Selling.tenant_service,
+        customers=Selling.customer_service,
+        receivables=providers.Singleton(Receivables),
+    )
     gl_export = providers.Singleton(GeneralLedgerExport, clock=Foundation.clock, tenants=Selling.tenant_service)
     tax_rates = providers.Singleton(TaxRates, clock=Foundation.clock)
     tax_provider = providers.Singleton(

@@ -153,6 +153,13 @@ class CustomerService:
         """One customer by id or external id. Raises `NotFound`."""
         return profile(_found((await self._rows(tx, tenant_id, [ref])).get(ref), ref))
 
+    async def filter_id(self, tx: Tx, tenant_id: UUID, ref: str | None) -> UUID | None:
+        """What a list filters by for an id or external id: None for none, an id that nobody has for an unknown one."""
+        if ref is None:
+            return None
+        found = (await self._rows(tx, tenant_id, [ref])).get(ref)
+        return UUID(int=0) if found is None else found.customer_id
+
     async def _rows(self, tx: Tx, tenant_id: UUID, refs: Sequence[str]) -> dict[str, models.Customer]:
         rows = await queries.find_by_refs(
             tx.conn, tenant_id=tenant_id, customer_ids=as_ids(refs), external_ids=list(refs)

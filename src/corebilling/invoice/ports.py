@@ -8,11 +8,13 @@ from uuid import UUID
 from corebilling.events.envelope import Envelope
 from corebilling.invoice.domain.issue import IssuedInvoice
 from corebilling.invoice.domain.tax_quote import Quote, TaxRequest
-from corebilling.kernel.charge import BilledCharge
-from corebilling.kernel.journal import JournalDraft
+from corebilling.kernel.charge import BilledCharge, ChargeFinding
+from corebilling.kernel.journal import DocumentType, JournalDraft, PostedJournal
 from corebilling.kernel.party import Attribution, CustomerProfile, TenantProfile
-from corebilling.kernel.plan import PlanPrice
+from corebilling.kernel.plan import PlanPrice, PublishedPlan
 from corebilling.kernel.sandbox import SandboxClock
+from corebilling.kernel.settlement import Receipt
+from corebilling.kernel.subledger import CustomerAccount
 from corebilling.platform.db import Tx
 
 
@@ -26,11 +28,27 @@ class Charges(Protocol):
         ...
 
 
+class Recomputations(Protocol):
+    """Rating: whether charges still come out as they are stored."""
+
+    async def recheck(self, tx: Tx, tenant_id: UUID, rating_ids: Sequence[UUID]) -> list[ChargeFinding]:
+        """What differs in these ratings from what their inputs give; in the transaction of a tenant, or of several."""
+        ...
+
+
 class Prices(Protocol):
     """Pricing: what lines are for, and how they are taxed."""
 
     async def prices(self, tx: Tx, keys: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], PlanPrice]:
         """Prices by (tenant, price); unknown ones are absent."""
+        ...
+
+
+class Plans(Prices, Protocol):
+    """Pricing: prices, and the plan versions that they are of."""
+
+    async def plans(self, tx: Tx, keys: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], PublishedPlan]:
+        """Plan versions by (tenant, plan), on sale or not; unknown ones are absent."""
         ...
 
 
@@ -51,6 +69,10 @@ class Customers(Protocol):
 
     async def by_ref(self, tx: Tx, tenant_id: UUID, ref: str) -> CustomerProfile:
         """The customer of that id or external id. Raises `NotFound`."""
+        ...
+
+    async def filter_id(self, tx: Tx, tenant_id: UUID, ref: str | None) -> UUID | None:
+        """What a list filters by for an id or external id: None for none, an id that nobody has for an unknown one."""
         ...
 
 
@@ -95,6 +117,42 @@ class Ledger(Protocol):
         self, tx: Tx, drafts: Sequence[JournalDraft], *, causes: Sequence[Envelope[Any] | None] | None = None
     ) -> list[UUID]:
         """Post journals and answer their ids, in the order of the drafts."""
+        ...
+
+
+class Books(Protocol):
+    """Ledger: what it holds of documents."""
+
+    async def journals_of(
+        self, tx: Tx, tenant_id: UUID, document_types: Sequence[DocumentType], document_ids: Sequence[UUID]
+    ) -> list[PostedJournal]:
+        """The journals of these documents, as far as they are of these types."""
+        ...
+
+
+class Receipts(Protocol):
+    """Payment: what came in for invoices."""
+
+    async def receipts(self, tx: Tx, tenant_id: UUID, invoice_ids: Sequence[UUID]) -> list[Receipt]:
+        """What payments paid of these invoices, and what of it went back."""
+        ...
+
+
+class SubLedger(Protocol):
+    """Ledger: what each customer owes, less its credit, and the journals that moved it."""
+
+    async def count(self, tx: Tx, tenant_id: UUID) -> int:
+        """How many customers have entries at all."""
+        ...
+
+    async def customers(self, tx: Tx, tenant_id: UUID, after: UUID | None, limit: int) -> list[UUID]:
+        """Customers with entries, in the order of their ids, after the one given."""
+        ...
+
+    async def accounts(
+        self, tx: Tx, tenant_id: UUID, customer_ids: Collection[UUID], start: datetime, end: datetime
+    ) -> list[CustomerAccount]:
+        """Their accounts over `[start, end)`, one for each currency in which they had entries before its end."""
         ...
 
 

@@ -41,7 +41,7 @@ from corebilling.invoice.voiding import Reissuing, Voiding
 from corebilling.invoice.wallets import Wallets
 from corebilling.invoice.writing_off import WritingOff
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.errors import Conflict, NotFound
+from corebilling.kernel.errors import Conflict
 from corebilling.kernel.journal import DocumentType, PostedDocument
 from corebilling.kernel.settlement import (
     CreditRefund,
@@ -259,12 +259,13 @@ class InvoiceService:
         tx: Tx,
         tenant_id: UUID,
         *,
-        customer_id: UUID | None,
+        customer: str | None,
         invoice_id: UUID | None,
         after: UUID | None,
         limit: int,
     ) -> list[CreditNoteOut]:
-        """Credit notes without their lines, newest first, after the id given."""
+        """Credit notes without their lines, newest first, after the id given; `customer` is an id or external id."""
+        customer_id = await self._customers.filter_id(tx, tenant_id, customer)
         return await credit_notes.find(tx, tenant_id, customer_id, invoice_id, after or _NEWEST, limit)
 
     async def get_credit_note(self, tx: Tx, tenant_id: UUID, credit_note_id: UUID) -> CreditNoteDetailOut:
@@ -278,10 +279,7 @@ class InvoiceService:
         """The filter with the customer's id for its reference; nobody's, for an unknown one."""
         if wanted.customer is None:
             return wanted
-        try:
-            found = (await self._customers.by_ref(tx, tenant_id, wanted.customer)).customer_id
-        except NotFound:
-            found = UUID(int=0)
+        found = await self._customers.filter_id(tx, tenant_id, wanted.customer)
         return msgspec.structs.replace(wanted, customer=None, customer_id=found)
 
     async def _load(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> tuple[Invoice, InvoiceState]:

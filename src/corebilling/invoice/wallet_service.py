@@ -88,18 +88,18 @@ class WalletService:
         tx: Tx,
         tenant_id: UUID,
         *,
-        customer_id: UUID | None,
+        customer: str | None,
         currency: str | None,
         only_left: bool,
         after: UUID | None,
         limit: int,
     ) -> list[GrantOut]:
-        """Grants without what became of them, newest first, after the id given."""
+        """Grants without what became of them, newest first, after the id given; `customer` is an id or external id."""
         rows = await queries.list_grants(
             tx.conn,
             tenant_id=tenant_id,
             before_id=after or _NEWEST,
-            customer_id=customer_id,
+            customer_id=await self._customers.filter_id(tx, tenant_id, customer),
             currency=currency,
             only_left=only_left,
             page=limit,
@@ -107,9 +107,10 @@ class WalletService:
         return [_grant(row) for row in rows]
 
     async def find(
-        self, tx: Tx, tenant_id: UUID, *, customer_id: UUID | None, after: UUID | None, limit: int
+        self, tx: Tx, tenant_id: UUID, *, customer: str | None, after: UUID | None, limit: int
     ) -> list[WalletOut]:
-        """Wallets, newest first, after the id given."""
+        """Wallets, newest first, after the id given; `customer` is an id or external id."""
+        customer_id = await self._customers.filter_id(tx, tenant_id, customer)
         rows = await queries.list_wallets(
             tx.conn, tenant_id=tenant_id, before_id=after or _NEWEST, customer_id=customer_id, page=limit
         )

@@ -30,6 +30,14 @@ class Tenants(Protocol):
         ...
 
 
+class Customers(Protocol):
+    """Customer: who owes and pays."""
+
+    async def filter_id(self, tx: Tx, tenant_id: UUID, ref: str | None) -> UUID | None:
+        """What a list filters by for an id or external id: None for none, an id that nobody has for an unknown one."""
+        ...
+
+
 class Clocks(Protocol):
     """Tenant: what time it is for a tenant."""
 

@@ -46,10 +46,15 @@ async def account(tx: Tx, tenant_id: UUID, code: str, as_of: datetime | None) ->
 
 
 async def entries(
-    tx: Tx, tenant_id: UUID, wanted: EntryFilter, before: tuple[UUID, int] | None, limit: int
+    tx: Tx,
+    tenant_id: UUID,
+    wanted: EntryFilter,
+    customer_id: UUID | None,
+    before: tuple[UUID, int] | None,
+    limit: int,
 ) -> list[EntryOut]:
-    """Entries with their journals, newest first, before the (journal, entry number) given."""
-    rows = await _rows(tx, tenant_id, wanted, before or _NEWEST, limit)
+    """Entries with their journals, newest first, before the (journal, entry number) given; `customer_id` is who is wanted."""
+    rows = await _rows(tx, tenant_id, wanted, customer_id, before or _NEWEST, limit)
     journals = {
         journal.journal_id: journal
         for journal in await queries.journals_by_id(
@@ -76,18 +81,20 @@ async def entries(
     ]
 
 
-async def _rows(tx: Tx, tenant_id: UUID, wanted: EntryFilter, before: tuple[UUID, int], limit: int) -> Sequence[Entry]:
+async def _rows(
+    tx: Tx, tenant_id: UUID, wanted: EntryFilter, customer_id: UUID | None, before: tuple[UUID, int], limit: int
+) -> Sequence[Entry]:
     """By the query whose index narrows most."""
     if wanted.document_id is not None:
         return await queries.list_document_entries(
             tx.conn, tenant_id=tenant_id, document_id=wanted.document_id, currency=wanted.currency,
             document_types=[wanted.document_type] if wanted.document_type else get_args(DocumentType),
-            customer_id=wanted.customer_id, account=wanted.account, from_at=wanted.from_at, to_at=wanted.to_at,
+            customer_id=customer_id, account=wanted.account, from_at=wanted.from_at, to_at=wanted.to_at,
             before_journal_id=before[0], before_entry_no=before[1], page=limit,
         )  # fmt: skip
-    if wanted.customer_id is not None:
+    if customer_id is not None:
         return await queries.list_customer_entries(
-            tx.conn, tenant_id=tenant_id, customer_id=wanted.customer_id, account=wanted.account,
+            tx.conn, tenant_id=tenant_id, customer_id=customer_id, account=wanted.account,
             currency=wanted.currency, document_type=wanted.document_type, from_at=wanted.from_at, to_at=wanted.to_at,
             before_journal_id=before[0], before_entry_no=before[1], page=limit,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from corebilling.kernel.journal import DocumentType, JournalDraft
 from corebilling.ledger import journal_reading, reports
 from corebilling.ledger.domain.posting import earned_by, prepare
 from corebilling.ledger.opening import KnownAccounts
-from corebilling.ledger.ports import Tenants
+from corebilling.ledger.ports import Customers, Tenants
 from corebilling.ledger.queries import journals as queries
 from corebilling.ledger.schemas.journals import JournalDetailOut, JournalOut
 from corebilling.ledger.schemas.reports import AccountOut, DeferredRevenueOut, EntryFilter, EntryOut, TrialBalanceOut
@@ -24,9 +24,10 @@ from corebilling.platform.db import Tx
 class LedgerService:
     """Posts journals and answers for them."""
 
-    def __init__(self, *, clock: Clock, tenants: Tenants) -> None:
+    def __init__(self, *, clock: Clock, tenants: Tenants, customers: Customers) -> None:
         self._clock = clock
         self._tenants = tenants
+        self._customers = customers
         self._accounts = KnownAccounts()
 
     async def post(
@@ -73,7 +74,8 @@ class LedgerService:
         self, tx: Tx, tenant_id: UUID, wanted: EntryFilter, *, before: tuple[UUID, int] | None, limit: int
     ) -> list[EntryOut]:
         """Entries with their journals, newest first, before the (journal, entry number) given."""
-        return await reports.entries(tx, tenant_id, wanted, before, limit)
+        customer_id = await self._customers.filter_id(tx, tenant_id, wanted.customer)
+        return await reports.entries(tx, tenant_id, wanted, customer_id, before, limit)
 
     async def trial_balance(self, tx: Tx, tenant_id: UUID, as_of: datetime | None) -> TrialBalanceOut:
         """Debits and credits of every account, by currency, of journals effective before `as_of` (None: all)."""

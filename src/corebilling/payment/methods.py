@@ -57,10 +57,8 @@ class PaymentMethods:
     async def find(
         self, tx: Tx, tenant_id: UUID, *, customer: str | None, status: str | None, after: UUID | None, limit: int
     ) -> list[PaymentMethodOut]:
-        """Methods, newest first, after the id given. Raises `NotFound` for the customer."""
-        customer_id = None
-        if customer is not None:
-            customer_id = (await self._others.customers.by_ref(tx, tenant_id, customer)).customer_id
+        """Methods, newest first, after the id given; `customer` is an id or external id."""
+        customer_id = await self._others.customers.filter_id(tx, tenant_id, customer)
         rows = await queries.list_methods(
             tx.conn,
             tenant_id=tenant_id,

@@ -105,6 +105,10 @@ class Customers(Protocol):
         """The customer of that id or external id. Raises `NotFound`."""
         ...
 
+    async def filter_id(self, tx: Tx, tenant_id: UUID, ref: str | None) -> UUID | None:
+        """What a list filters by for an id or external id: None for none, an id that nobody has for an unknown one."""
+        ...
+
 
 class Ledger(Protocol):
     """Ledger: journals in the document's own transaction."""

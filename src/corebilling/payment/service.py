@@ -76,8 +76,8 @@ class PaymentService:
         after: UUID | None,
         limit: int,
     ) -> list[PaymentOut]:
-        """Payments, newest first, after the id given. Raises `NotFound` for the customer."""
-        customer_id = await self._customer(tx, tenant_id, customer)
+        """Payments, newest first, after the id given; `customer` is an id or external id."""
+        customer_id = await self._others.customers.filter_id(tx, tenant_id, customer)
         return await reading.find_payments(
             tx, tenant_id, Wanted(after, limit, customer_id=customer_id, invoice_id=invoice_id, status=status)
         )
@@ -94,7 +94,7 @@ class PaymentService:
     async def find_refunds(
         self, tx: Tx, tenant_id: UUID, wanted: Wanted, *, customer: str | None = None
     ) -> list[RefundOut]:
-        """Refunds. Raises `NotFound` for the customer."""
+        """Refunds; `customer` is an id or external id."""
         return await reading.find_refunds(tx, tenant_id, await self._of(tx, tenant_id, wanted, customer))
 
     async def get_dispute(self, tx: Tx, tenant_id: UUID, dispute_id: UUID) -> DisputeOut:
@@ -104,7 +104,7 @@ class PaymentService:
     async def find_disputes(
         self, tx: Tx, tenant_id: UUID, wanted: Wanted, *, customer: str | None = None
     ) -> list[DisputeOut]:
-        """Disputes. Raises `NotFound` for the customer."""
+        """Disputes; `customer` is an id or external id."""
         return await reading.find_disputes(tx, tenant_id, await self._of(tx, tenant_id, wanted, customer))
 
     async def get_collection(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> CollectionOut:
@@ -114,7 +114,7 @@ class PaymentService:
     async def find_collections(
         self, tx: Tx, tenant_id: UUID, wanted: Wanted, *, customer: str | None = None
     ) -> list[CollectionOut]:
-        """Collections. Raises `NotFound` for the customer."""
+        """Collections; `customer` is an id or external id."""
         return await reading.find_collections(tx, tenant_id, await self._of(tx, tenant_id, wanted, customer))
 
     async def retry_collection(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> CollectionOut:
@@ -181,15 +181,12 @@ class PaymentService:
         return Wanted(
             wanted.after,
             wanted.limit,
-            await self._customer(tx, tenant_id, customer),
+            await self._others.customers.filter_id(tx, tenant_id, customer),
             wanted.invoice_id,
             wanted.payment_id,
             wanted.status,
             wanted.dunning,
         )
-
-    async def _customer(self, tx: Tx, tenant_id: UUID, ref: str | None) -> UUID | None:
-        return None if ref is None else (await self._others.customers.by_ref(tx, tenant_id, ref)).customer_id
 
 
 def _check(wanted: PaymentCreate) -> None:

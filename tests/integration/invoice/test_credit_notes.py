@@ -59,7 +59,7 @@ class Story:
         service = self.books.invoices
         async with self.books.db.tenant(self.tenant) as tx:
             rows = await service.find_credit_notes(
-                tx, self.tenant, customer_id=self.customer, invoice_id=None, after=None, limit=10
+                tx, self.tenant, customer=str(self.customer), invoice_id=None, after=None, limit=10
             )
             return [await service.get_credit_note(tx, self.tenant, row.id) for row in rows]
 

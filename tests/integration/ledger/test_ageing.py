@@ -28,9 +28,11 @@ async def tenant_of(books: Books) -> UUID:
 
 
 async def ageing(books: Books, db: Database, tenant: UUID, at: datetime, customer: UUID | None = None) -> AgeingOut:
-    report = Ageing(clocks=books.tenants, receivables=Receivables())
+    report = Ageing(clocks=books.tenants, customers=books.customers, receivables=Receivables())
     async with db.tenant(tenant) as tx:
-        return await report.report(tx, tenant, as_of=at, currency=None, customer_id=customer, limit=10)
+        return await report.report(
+            tx, tenant, as_of=at, currency=None, customer=None if customer is None else str(customer), limit=10
+        )
 
 
 async def move(books: Books, db: Database, tenant: UUID, to: datetime) -> None:

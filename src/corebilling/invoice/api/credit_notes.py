@@ -30,16 +30,16 @@ READ, WRITE = "billing:read", "billing:write"
 async def list_credit_notes(
     edge: NamedDependency[Edge],
     invoice_service: NamedDependency[InvoiceService],
-    customer_id: UUID | None = None,
+    customer_id: str | None = None,
     invoice_id: UUID | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[CreditNoteOut]:
-    """Newest first, without lines; `invoice_id` is the invoice that they correct."""
+    """Newest first, without lines; `customer_id` is an id or external id, `invoice_id` the invoice that they correct."""
     after = after_id(cursor)
     rows = await edge.query(
         lambda tx: invoice_service.find_credit_notes(
-            tx, edge.tenant_id, customer_id=customer_id, invoice_id=invoice_id, after=after, limit=limit + 1
+            tx, edge.tenant_id, customer=customer_id, invoice_id=invoice_id, after=after, limit=limit + 1
         )
     )
     return page(rows, limit, key=lambda row: row.id)

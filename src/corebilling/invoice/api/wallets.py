@@ -29,14 +29,14 @@ READ, WRITE = "billing:read", "billing:write"
 async def list_wallets(
     edge: NamedDependency[Edge],
     wallet_service: NamedDependency[WalletService],
-    customer_id: UUID | None = None,
+    customer_id: str | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[WalletOut]:
-    """What customers have in credit, one wallet for each of their currencies."""
+    """What customers have in credit, one wallet for each of their currencies; `customer_id` is an id or external id."""
     after = after_id(cursor)
     rows = await edge.query(
-        lambda tx: wallet_service.find(tx, edge.tenant_id, customer_id=customer_id, after=after, limit=limit + 1)
+        lambda tx: wallet_service.find(tx, edge.tenant_id, customer=customer_id, after=after, limit=limit + 1)
     )
     return page(rows, limit, key=lambda row: row.id)
 
@@ -61,19 +61,19 @@ async def create_grant(
 async def list_grants(
     edge: NamedDependency[Edge],
     wallet_service: NamedDependency[WalletService],
-    customer_id: UUID | None = None,
+    customer_id: str | None = None,
     currency: str | None = None,
     only_left: bool = False,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[GrantOut]:
-    """Newest first; with `only_left` without those that are used up."""
+    """Newest first; `customer_id` is an id or external id, `only_left` leaves out those that are used up."""
     after = after_id(cursor)
     rows = await edge.query(
         lambda tx: wallet_service.find_grants(
             tx,
             edge.tenant_id,
-            customer_id=customer_id,
+            customer=customer_id,
             currency=currency,
             only_left=only_left,
             after=after,

@@ -51,7 +51,7 @@ async def list_entries(
     ledger_service: NamedDependency[LedgerService],
     account: str | None = None,
     document_id: UUID | None = None,
-    customer_id: UUID | None = None,
+    customer_id: str | None = None,
     document_type: DocumentType | None = None,
     currency: str | None = None,
     from_at: From = None,
@@ -59,7 +59,7 @@ async def list_entries(
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[EntryOut]:
-    """Newest first."""
+    """Newest first; `customer_id` is an id or external id."""
     wanted = EntryFilter(account, document_id, customer_id, from_at, to_at, document_type, currency)
     before = position(cursor)
     rows = await edge.query(
@@ -82,13 +82,16 @@ async def show_ageing(
     ageing_service: NamedDependency[Ageing],
     as_of: AsOf = None,
     currency: str | None = None,
-    customer_id: UUID | None = None,
+    customer_id: str | None = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> AgeingOut:
-    """Open invoices just before `as_of` by currency, the customers who owe most, and with `customer_id` its invoices."""
+    """Open invoices just before `as_of` by currency, the customers who owe most, and with `customer_id` its invoices.
+
+    `customer_id` is a customer's id or external id.
+    """
     return await edge.query(
         lambda tx: ageing_service.report(
-            tx, edge.tenant_id, as_of=as_of, currency=currency, customer_id=customer_id, limit=limit
+            tx, edge.tenant_id, as_of=as_of, currency=currency, customer=customer_id, limit=limit
         )
     )
 

@@ -45,11 +45,13 @@ class EntryOut(msgspec.Struct, frozen=True):
 
 
 class EntryFilter(msgspec.Struct, frozen=True):
-    """Which entries; all that is given must hold. `from_at` is inclusive, `to_at` is not; both are effective times."""
+    """Which entries; all that is given must hold. `customer` is an id or external id; `from_at` is inclusive, `to_at` is not,
+    both are effective times.
+    """
 
     account: str | None = None
     document_id: UUID | None = None
-    customer_id: UUID | None = None
+    customer: str | None = None
     from_at: datetime | None = None
     to_at: datetime | None = None
     document_type: DocumentType | None = None
