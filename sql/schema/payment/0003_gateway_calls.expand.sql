@@ -19,12 +19,13 @@ CREATE TABLE gateway_accounts (
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, account_id),
-  UNIQUE (account_id),
   CONSTRAINT gateway_accounts_name UNIQUE (tenant_id, name),
   CONSTRAINT gateway_accounts_rotation CHECK ((previous_notice_secret_sealed IS NULL) = (previous_notice_secret_until IS NULL))
 );
 SELECT corebilling_secure(
   'gateway_accounts', app => 'SELECT, INSERT, UPDATE', router => 'SELECT', system => 'SELECT', identity => 'SELECT');
+-- A notice names the account alone.
+CREATE INDEX gateway_accounts_account ON gateway_accounts (account_id);
 
 -- What is to be asked of a gateway: one row for each payment and refund. due was never sent, or surely not done; begun was sent and
 -- its outcome isn't known: the gateway is asked before anything else; watched is at the gateway and not at its end; done.
