@@ -11,6 +11,19 @@ CROSS JOIN LATERAL (
 ) AS c
 JOIN invoices i ON i.tenant_id = k.tenant_id AND i.invoice_id = c.invoice_id AND i.period_end > k.at;
 
+-- name: CarriedOn :many
+-- The invoices that carried credit of these subscriptions on, and how much, the latest first; none that was voided.
+SELECT k.place::int AS place, i.invoice_id, l.amount_minor
+FROM unnest(@places::int[], @tenant_ids::uuid[], @subscription_ids::uuid[]) AS k(place, tenant_id, subscription_id)
+CROSS JOIN LATERAL (
+  SELECT DISTINCT c.invoice_id FROM invoice_claims c
+  WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id
+) AS c
+JOIN invoices i ON i.tenant_id = k.tenant_id AND i.invoice_id = c.invoice_id
+JOIN invoice_lines l ON l.tenant_id = i.tenant_id AND l.invoice_id = i.invoice_id AND l.kind = 'carried'
+  AND l.amount_minor > 0 AND coalesce(l.subscription_id, i.subscription_id) = k.subscription_id
+ORDER BY k.place, i.created_at DESC, i.invoice_id DESC;
+
 -- name: WriteCreditNotes :exec
 -- Writes credit notes with their lines, the taxes of these and what they settle in one statement: the database takes none
 -- without the others.

@@ -11,8 +11,10 @@ import msgspec
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
+from corebilling.invoice import stored
 from corebilling.invoice.credit_issuing import CreditIssuing, NoteDraft
 from corebilling.invoice.credit_rows import Correctable, correctable
+from corebilling.invoice.domain.carried import is_carried
 from corebilling.invoice.domain.credit import CreditLine, of_rating
 from corebilling.invoice.domain.document import Document
 from corebilling.invoice.queries import credits as queries
@@ -56,7 +58,8 @@ class Crediting:
         }
         along = {(one.document.tenant_id, one.document.invoice_id) for one in corrections}
         states = await locked(tx, sorted(billed_by | along))
-        await self._issuing.issue(tx, _drafts(places, await correctable(tx, sorted(billed_by))), states, written_at)
+        invoices, carriers = await correctable(tx, sorted(billed_by)), await _carriers(tx, places)
+        await self._issuing.issue(tx, _drafts(places, invoices, carriers), states, written_at)
 
 
 async def _places(tx: Tx, corrections: Sequence[Correction]) -> Places:
@@ -77,13 +80,41 @@ async def _places(tx: Tx, corrections: Sequence[Correction]) -> Places:
     return found
 
 
-def _drafts(places: Places, invoices: dict[Key, Correctable]) -> list[NoteDraft]:
+async def _carriers(tx: Tx, places: Places) -> dict[Key, list[tuple[Document, int]]]:
+    """By (tenant, subscription) whose carried credit is given back: the invoices that carried it on, the latest first."""
+    wanted = sorted(
+        {
+            (correction.document.tenant_id, correction.rating.subscription_id)
+            for correction, charges in places.values()
+            if any(is_carried(charge.derivation) for charge in charges)
+        }
+    )
+    if not wanted:
+        return {}
+    rows = await queries.carried_on(
+        tx.conn,
+        places=list(range(len(wanted))),
+        tenant_ids=[tenant_id for tenant_id, _ in wanted],
+        subscription_ids=[subscription_id for _, subscription_id in wanted],
+    )
+    found = await stored.documents(tx, sorted({(wanted[row.place][0], row.invoice_id) for row in rows}))
+    carriers: dict[Key, list[tuple[Document, int]]] = {key: [] for key in wanted}
+    for row in rows:
+        key = wanted[row.place]
+        carriers[key].append((found[key[0], row.invoice_id][1], row.amount_minor))
+    return carriers
+
+
+def _drafts(
+    places: Places, invoices: dict[Key, Correctable], carriers: dict[Key, list[tuple[Document, int]]]
+) -> list[NoteDraft]:
     drafts = []
     for (_, invoice_id), (correction, charges) in places.items():
         document = correction.document
         invoice = invoices.get((document.tenant_id, invoice_id)) if invoice_id else None
         lines = invoice.lines if invoice else []
-        note = of_rating(new_id(), invoice_id, correction.rating, charges, document, lines)
+        carried = carriers.get((document.tenant_id, correction.rating.subscription_id), [])
+        note = of_rating(new_id(), invoice_id, correction.rating, charges, document, lines, carried)
         if invoice:
             _count(invoice, note.lines)
         drafts.append(

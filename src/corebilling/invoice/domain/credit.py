@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from corebilling.events.rating import RatingCompleted
+from corebilling.invoice.domain.carried import HeldBack, held_back, is_carried
 from corebilling.invoice.domain.creditable import Creditable, Part
 from corebilling.invoice.domain.document import Buyer, Document, Line, Seller
 from corebilling.invoice.domain.tax import LineTax
@@ -113,10 +114,12 @@ def of_rating(
     charges: Iterable[BilledCharge],
     document: Document,
     lines: Iterable[Creditable],
+    carriers: Iterable[tuple[Document, int]] = (),
 ) -> CreditNote:
     """The credit note of a rating's charges that correct one invoice, whose `lines` they are taxed as.
 
-    Raises `Invalid` for a charge that gives nothing back.
+    `carriers` are the invoices that carried on what the rating gives back, for `held_back`. Raises `Invalid` for a charge
+    that gives nothing back.
     """
     open_lines = {line.line_no: line for line in lines}
     credited = []
@@ -126,6 +129,9 @@ def of_rating(
                 f"charge {charge.charge_no} of rating {rating.rating_id} is for a credit note but gives nothing back; rate it again",
                 code="charges_incomplete",
             )
+        if is_carried(charge.derivation):
+            credited += [_of_carried(charge, part) for part in held_back(carriers, -charge.amount_minor)]
+            continue
         line = _corrected(charge, rating.subscription_id, open_lines.values())
         part = line.part(line.gross_of(-charge.amount_minor)) if line else None
         if line and part:
@@ -216,6 +222,12 @@ def _of_charge(charge: BilledCharge, part: Part | None) -> CreditLine:
         invoice_line_no=part.line_no if part else None,
         invoice_line=part.line if part else None,
         taxes=part.taxes if part else (),
+    )
+
+
+def _of_carried(charge: BilledCharge, part: HeldBack) -> CreditLine:
+    return msgspec.structs.replace(
+        _of_charge(charge, None), amount_minor=part.amount_minor, invoice_line=part.line, taxes=part.taxes
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from corebilling.invoice.domain.carried import is_carried
 from corebilling.invoice.domain.credit import CreditLine, CreditNote
 from corebilling.invoice.domain.document import Document
 from corebilling.invoice.domain.posting import is_deferred
@@ -25,15 +26,20 @@ def credit_journal(note: CreditNote, corrected: Corrected | None) -> JournalDraf
     sums: dict[tuple[str, str | None], int] = defaultdict(int)
     deferrals = []
     for line in note.lines:
-        if deferral := _deferral(line, corrected):
+        product = line.invoice_line.product if line.invoice_line else None
+        if is_carried(line.derivation):
+            # It was taken from revenue when it was first carried, with the taxes that it contains.
+            sums[accounts.CARRIED_CREDIT, None] += line.amount_minor
+            sums[accounts.REVENUE, product] += line.net_minor - line.amount_minor
+        elif deferral := _deferral(line, corrected):
             sums[accounts.DEFERRED_REVENUE, None] += line.net_minor
             deferrals.append(deferral)
         else:
-            sums[accounts.REVENUE, line.invoice_line.product if line.invoice_line else None] += line.net_minor
+            sums[accounts.REVENUE, product] += line.net_minor
     sums[accounts.TAX_PAYABLE, None] += note.tax_minor + note.included_tax_minor
     sums[accounts.RECEIVABLE, None] -= note.applied_minor
     sums[accounts.CUSTOMER_CREDIT, None] -= note.balance_minor
-    of_customer = (accounts.RECEIVABLE, accounts.CUSTOMER_CREDIT)
+    of_customer = (accounts.RECEIVABLE, accounts.CUSTOMER_CREDIT, accounts.CARRIED_CREDIT)
     return JournalDraft(
         tenant_id=note.tenant_id,
         document_type="credit_note",

@@ -25,6 +25,14 @@ class InvoicesOfPeriodsRow(msgspec.Struct, frozen=True, gc=False):
     invoice_id: UUID
 
 
+class CarriedOnRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of CarriedOn."""
+
+    place: int
+    invoice_id: UUID
+    amount_minor: int
+
+
 class CreditedLinesRow(msgspec.Struct, frozen=True, gc=False):
     """A row of CreditedLines."""
 
@@ -86,6 +94,34 @@ async def invoices_of_periods(
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(InvoicesOfPeriodsRow))
     await _cur.execute(INVOICES_OF_PERIODS, (list(places), list(tenant_ids), list(subscription_ids), list(ats)))
     _rows: list[InvoicesOfPeriodsRow] = await _cur.fetchall()
+    return _rows
+
+
+CARRIED_ON: Final = """-- invoice/credits.sql: CarriedOn
+SELECT k.place::int AS place, i.invoice_id, l.amount_minor
+FROM unnest($1::int[], $2::uuid[], $3::uuid[]) AS k(place, tenant_id, subscription_id)
+CROSS JOIN LATERAL (
+  SELECT DISTINCT c.invoice_id FROM invoice_claims c
+  WHERE c.tenant_id = k.tenant_id AND c.subscription_id = k.subscription_id
+) AS c
+JOIN invoices i ON i.tenant_id = k.tenant_id AND i.invoice_id = c.invoice_id
+JOIN invoice_lines l ON l.tenant_id = i.tenant_id AND l.invoice_id = i.invoice_id AND l.kind = 'carried'
+  AND l.amount_minor > 0 AND coalesce(l.subscription_id, i.subscription_id) = k.subscription_id
+ORDER BY k.place, i.created_at DESC, i.invoice_id DESC
+"""
+
+
+async def carried_on(
+    conn: Connection,
+    *,
+    places: Sequence[int | None],
+    tenant_ids: Sequence[UUID | None],
+    subscription_ids: Sequence[UUID | None],
+) -> list[CarriedOnRow]:
+    """The invoices that carried credit of these subscriptions on, and how much, the latest first; none that was voided."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(CarriedOnRow))
+    await _cur.execute(CARRIED_ON, (list(places), list(tenant_ids), list(subscription_ids)))
+    _rows: list[CarriedOnRow] = await _cur.fetchall()
     return _rows
 
 
