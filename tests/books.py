@@ -15,6 +15,7 @@ from corebilling.events.catalog import BY_PAYLOAD
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionInvoiceRequested
+from corebilling.invoice.explaining import Explaining
 from corebilling.invoice.handlers import on_rating_completed
 from corebilling.invoice.service import InvoiceFilter, InvoiceService
 from corebilling.invoice.tax_engine import HttpTaxProvider
@@ -73,6 +74,7 @@ class Books:
     invoices: InvoiceService = field(init=False)
     accounts: GatewayAccounts = field(init=False)
     payments: PaymentService = field(init=False)
+    explaining: Explaining = field(init=False)
     proof: LedgerProof = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +110,7 @@ class Books:
             allow_private_targets=True,
         )
         self.payments = PaymentService(others=others, accounts=self.accounts)
+        self.explaining = Explaining(plans=Parties(self.db).pricing, books=self.ledger, receipts=self.payments)
         self.proof = LedgerProof(
             documents={
                 "invoice": self.invoices,

@@ -29,8 +29,9 @@ FROM unnest(@tenant_ids::uuid[], @group_ids::uuid[], @rating_ids::uuid[], @invoi
   AS k(tenant_id, group_id, rating_id, invoice_id)
 WHERE r.tenant_id = k.tenant_id AND r.group_id = k.group_id AND r.rating_id = k.rating_id;
 
--- name: RatingsOfInvoice :many
--- The ratings that an invoice of several subscriptions came from.
-SELECT r.rating_id FROM invoice_ratings r
-WHERE r.tenant_id = @tenant_id AND r.group_id = @group_id AND r.invoice_id = @invoice_id::uuid
-ORDER BY r.subscription_id;
+-- name: RatingsOnInvoices :many
+-- The ratings that invoices of several subscriptions came from, in the order of their lines.
+SELECT r.invoice_id::uuid AS invoice_id, r.rating_id, r.subscription_id
+FROM unnest(@group_ids::uuid[], @invoice_ids::uuid[]) AS k(group_id, invoice_id)
+JOIN invoice_ratings r ON r.tenant_id = @tenant_id AND r.group_id = k.group_id AND r.invoice_id = k.invoice_id
+ORDER BY r.invoice_id, r.subscription_id;

@@ -62,3 +62,16 @@ GROUP BY tenant_id, currency HAVING sum(amount_minor) <> 0;
 -- name: FreezeView :exec
 -- Lets the whole transaction see one instant; refused once anything else was asked in it.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
+-- name: JournalsOfDocuments :many
+-- The journals of documents, of these types.
+SELECT j.tenant_id, j.journal_id, j.document_type, j.document_id, j.currency, j.effective_at, j.posted_at
+FROM unnest(@document_types::text[]) AS t(document_type)
+CROSS JOIN unnest(@document_ids::uuid[]) AS d(document_id)
+JOIN journals j ON j.tenant_id = @tenant_id AND j.document_type = t.document_type AND j.document_id = d.document_id
+ORDER BY j.journal_id;
+
+-- name: DeferralsOfJournals :many
+-- What these journals put off.
+SELECT * FROM deferrals WHERE tenant_id = @tenant_id AND journal_id = ANY(@journal_ids::uuid[])
+ORDER BY journal_id, deferral_no;

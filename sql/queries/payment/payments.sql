@@ -155,3 +155,29 @@ LIMIT @page::int;
 -- nullable: requested_at
 SELECT min(requested_at)::timestamptz AS requested_at FROM payments
 WHERE tenant_id = @tenant_id AND status = 'pending';
+
+-- name: ReceiptsOf :many
+-- What payments paid of invoices, and how much of that is owed again: refunds that reopened the invoice, and disputes. A refund
+-- with a credit note goes back as well, but leaves the invoice as it is. Payments of before went to their invoice wholly.
+SELECT k.invoice_id::uuid AS invoice_id, p.payment_id, p.status, p.method, p.gateway, p.reference, p.journal_id, p.paid_at,
+  coalesce(a.amount_minor, p.amount_minor)::bigint AS amount_minor,
+  (coalesce(a.given_back_minor, 0) - coalesce(c.amount_minor, 0))::bigint AS reopened_minor,
+  coalesce(c.amount_minor, 0)::bigint AS refunded_minor
+FROM unnest(@invoice_ids::uuid[]) AS k(invoice_id)
+JOIN LATERAL (
+  SELECT x.payment_id, x.amount_minor, x.given_back_minor FROM payment_allocations x
+  WHERE x.tenant_id = @tenant_id AND x.invoice_id = k.invoice_id
+  UNION ALL
+  SELECT x.payment_id, NULL::bigint, NULL::bigint FROM payments x
+  WHERE x.tenant_id = @tenant_id AND x.invoice_id = k.invoice_id AND x.allocated_minor IS NULL AND x.journal_id IS NOT NULL
+    AND NOT EXISTS (
+      SELECT 1 FROM payment_allocations y
+      WHERE y.tenant_id = x.tenant_id AND y.payment_id = x.payment_id AND y.invoice_id = x.invoice_id)
+) AS a ON true
+JOIN payments p ON p.tenant_id = @tenant_id AND p.payment_id = a.payment_id
+LEFT JOIN LATERAL (
+  SELECT sum(q.amount_minor) AS amount_minor FROM refunds r
+  JOIN refund_parts q ON q.tenant_id = r.tenant_id AND q.refund_id = r.refund_id AND q.invoice_id = k.invoice_id
+  WHERE r.tenant_id = @tenant_id AND r.payment_id = p.payment_id AND r.mode = 'credit'
+) AS c ON true
+ORDER BY k.invoice_id, p.payment_id;

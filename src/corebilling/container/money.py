@@ -6,10 +6,12 @@ from corebilling.container.foundation import Foundation
 from corebilling.container.parts import make_known_keys, make_signing_key
 from corebilling.container.selling import Selling
 from corebilling.invoice.downloads import Downloads
+from corebilling.invoice.explaining import Explaining
 from corebilling.invoice.receivables import Receivables
 from corebilling.invoice.service import InvoiceService
 from corebilling.invoice.tax_engine import HttpTaxProvider
 from corebilling.invoice.tax_rates import TaxRates
+from corebilling.invoice.verifying import Verification
 from corebilling.invoice.wallet_expiry import WalletExpiry
 from corebilling.invoice.wallet_service import WalletService
 from corebilling.invoice.wallets import Wallets
@@ -105,6 +107,16 @@ class Money(Selling):
             ledger=ledger_service,
         ),
         accounts=gateway_accounts,
+    )
+    invoice_explanations = providers.Singleton(
+        Explaining, plans=Selling.pricing_service, books=ledger_service, receipts=payment_service
+    )
+    invoice_verification = providers.Singleton(
+        Verification,
+        charges=Selling.rating_service,
+        recomputations=Selling.rating_service,
+        books=ledger_service,
+        receipts=payment_service,
     )
     ledger_proof = providers.Singleton(
         LedgerProof,

@@ -1,7 +1,7 @@
 """Ratings that are invoiced together: kept until the last one of their group is there."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -10,6 +10,7 @@ from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
 from corebilling.invoice.ports import Subscriptions
 from corebilling.invoice.queries import groups as queries
+from corebilling.invoice.queries.models import Invoice
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.money import MAX_MINOR
 from corebilling.platform.db import Tx
@@ -92,6 +93,26 @@ async def names(tx: Tx, subscriptions: Subscriptions, bills: Sequence[Bill]) -> 
             if known.external_id is not None and known.subscription_id in ids:
                 found[tenant_id, known.subscription_id] = known.external_id
     return found
+
+
+async def ratings_of(
+    tx: Tx, tenant_id: UUID, rows: Mapping[UUID, Invoice]
+) -> dict[UUID, tuple[tuple[UUID, UUID], ...]]:
+    """The ratings of each invoice with their subscriptions, in the order of its lines."""
+    found: dict[UUID, list[tuple[UUID, UUID]]] = {
+        invoice_id: [(row.rating_id, row.subscription_id)] if row.rating_id and row.subscription_id else []
+        for invoice_id, row in rows.items()
+    }
+    groups = [(row.group_id, invoice_id) for invoice_id, row in rows.items() if row.group_id is not None]
+    if groups:
+        for one in await queries.ratings_on_invoices(
+            tx.conn,
+            tenant_id=tenant_id,
+            group_ids=[group_id for group_id, _ in groups],
+            invoice_ids=[invoice_id for _, invoice_id in groups],
+        ):
+            found[one.invoice_id].append((one.rating_id, one.subscription_id))
+    return {invoice_id: tuple(ratings) for invoice_id, ratings in found.items()}
 
 
 def _group(rating: RatingCompleted) -> UUID:

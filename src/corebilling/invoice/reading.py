@@ -1,29 +1,24 @@
 """Rows of invoices as answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from urllib.parse import urlencode
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from corebilling.invoice.domain.document import Buyer, Document, Line, LineKind, Seller, purpose_of
-from corebilling.invoice.domain.explain import addition, calculation, rounding
 from corebilling.invoice.domain.states import Status
 from corebilling.invoice.domain.tax import LineTax, totals
 from corebilling.invoice.queries.agenda import PlannedRow
 from corebilling.invoice.queries.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceState
 from corebilling.invoice.schemas import (
-    Explanation,
     InvoiceDetailOut,
     InvoiceOut,
     InvoicePreviewOut,
-    LineExplanation,
     LineOut,
-    StepOut,
     TaxOut,
 )
-from corebilling.kernel.charge import Derivation, DerivationStep
+from corebilling.kernel.charge import Derivation
 from corebilling.kernel.decimals import plain
 
 _derivation = msgspec.json.Decoder(Derivation)
@@ -183,74 +178,3 @@ def names(invoice: Invoice) -> dict[UUID, str]:
 def derivation(line: InvoiceLine | CreditNoteLine) -> Derivation:
     """How the line was computed."""
     return _derivation.decode(line.derivation)
-
-
-def explanation(invoice: Invoice, lines: list[InvoiceLine], ratings: list[UUID]) -> Explanation:
-    """The tree from the total down to the usage."""
-    return Explanation(
-        id=invoice.invoice_id,
-        number=invoice.number,
-        currency=invoice.currency,
-        total_minor=invoice.total_minor,
-        subtotal_minor=invoice.subtotal_minor,
-        tax_minor=invoice.tax_minor,
-        rating_id=invoice.rating_id,
-        epoch=invoice.epoch,
-        engine_version=invoice.engine_version,
-        calculation=addition([line.amount_minor for line in lines], invoice.total_minor, invoice.currency),
-        lines=[_explained(invoice, line) for line in lines],
-        ratings=ratings,
-    )
-
-
-def _explained(invoice: Invoice, line: InvoiceLine) -> LineExplanation:
-    how = derivation(line)
-    return LineExplanation(
-        line_no=line.line_no,
-        description=line.description,
-        kind=msgspec.convert(line.kind, LineKind),
-        amount_minor=line.amount_minor,
-        model=how.model,
-        quantity=plain(how.quantity),
-        unit=line.unit,
-        steps=[_step(step) for step in how.steps],
-        exact_amount=plain(how.amount),
-        already_billed_minor=how.already_billed_minor,
-        rounding=rounding(how.amount, how.already_billed_minor, line.amount_minor, invoice.currency),
-        price_id=line.price_id,
-        epoch=how.epoch,
-        engine_version=how.engine_version,
-        usage_events=_usage_path(invoice, line),
-        subscription_id=line.subscription_id or invoice.subscription_id,
-        discount_minor=line.discount_minor,
-        note=how.note,
-    )
-
-
-def _usage_path(invoice: Invoice, line: InvoiceLine) -> str | None:
-    if line.meter_code is None or line.period_start is None or line.period_end is None:
-        return None
-    query = urlencode(
-        {
-            "subscription_id": str(line.subscription_id or invoice.subscription_id),
-            "meter": line.meter_code,
-            "from": _instant(line.period_start),
-            "to": _instant(line.period_end),
-        }
-    )
-    return f"/v1/usage/events?{query}"
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _step(step: DerivationStep) -> StepOut:
-    return StepOut(
-        step.label,
-        plain(step.quantity),
-        plain(step.unit_amount),
-        plain(step.flat_amount),
-        plain(step.amount),
-        calculation(step),
-    )

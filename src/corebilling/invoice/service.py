@@ -21,14 +21,13 @@ from corebilling.invoice.finding import InvoiceFilter
 from corebilling.invoice.issuing import Final, Issuing, terms_of
 from corebilling.invoice.noting import Noting
 from corebilling.invoice.ports import Charges, Clocks, Customers, Ledger, Prices, Subscriptions, TaxProvider, Tenants
-from corebilling.invoice.queries import agenda, groups
+from corebilling.invoice.queries import agenda
 from corebilling.invoice.queries import invoices as reads
 from corebilling.invoice.queries.models import Invoice, InvoiceState
 from corebilling.invoice.reminding import Reminding
 from corebilling.invoice.schemas import (
     CreditNoteDetailOut,
     CreditNoteOut,
-    Explanation,
     InvoiceChange,
     InvoiceCreate,
     InvoiceDetailOut,
@@ -236,17 +235,6 @@ class InvoiceService:
         """Invoices without their lines, newest first, after the id given."""
         now = await self._now(tx, tenant_id)
         return await finding.find(tx, tenant_id, await self._by_customer(tx, tenant_id, wanted), now, after, limit)
-
-    async def explain(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> Explanation:
-        """How the total came about, down to the usage. Raises `NotFound`."""
-        invoice, _ = await self._load(tx, tenant_id, invoice_id)
-        lines = await reads.get_lines(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
-        ratings = [] if invoice.rating_id is None else [invoice.rating_id]
-        if invoice.group_id is not None:
-            ratings = await groups.ratings_of_invoice(
-                tx.conn, tenant_id=tenant_id, group_id=invoice.group_id, invoice_id=invoice_id
-            )
-        return reading.explanation(invoice, lines, ratings)
 
     async def documents(
         self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int

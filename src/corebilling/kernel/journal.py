@@ -89,3 +89,23 @@ class PostedDocument(msgspec.Struct, frozen=True):
     currency: str
     total_minor: int | None
     receivable_minor: int | None = None
+
+
+class PostedEntry(msgspec.Struct, frozen=True):
+    """One side of a journal as the ledger holds it: `account` is the whole code, such as `4000.api-calls`."""
+
+    account: str
+    amount_minor: int
+    customer_id: UUID | None = None
+
+
+class PostedJournal(msgspec.Struct, frozen=True):
+    """A journal as the ledger holds it, with what it put off."""
+
+    journal_id: UUID
+    document_type: str
+    document_id: UUID
+    currency: str
+    effective_at: datetime
+    entries: tuple[PostedEntry, ...]
+    deferrals: tuple[Deferral, ...] = ()

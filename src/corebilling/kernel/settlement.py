@@ -108,3 +108,22 @@ class Standing(msgspec.Struct, frozen=True):
 
     status: str
     left_minor: int
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What a payment paid of an invoice. `reopened_minor` of it is owed again (refunds that reopened the invoice, disputes).
+
+    `refunded_minor` went back with a credit note, which leaves the invoice as it is.
+    """
+
+    invoice_id: UUID
+    payment_id: UUID
+    status: str
+    method: str
+    gateway: str
+    reference: str
+    journal_id: UUID | None
+    paid_at: datetime | None
+    amount_minor: int
+    reopened_minor: int
+    refunded_minor: int

@@ -1,10 +1,16 @@
 """Reading journals: lists, and one with all of its parts."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from corebilling.kernel.errors import NotFound
+from corebilling.kernel.journal import Deferral as PutOff
+from corebilling.kernel.journal import DocumentType, PostedEntry, PostedJournal
+from corebilling.ledger.domain.chart import product_of
 from corebilling.ledger.queries import exports, manual
+from corebilling.ledger.queries import journals as posted
 from corebilling.ledger.queries import reports as queries
 from corebilling.ledger.queries.models import Deferral, DeferralShare, Journal
 from corebilling.ledger.schemas.journals import (
@@ -64,6 +70,36 @@ async def journal(tx: Tx, tenant_id: UUID, journal_id: UUID) -> JournalDetailOut
         reference=by_hand.reference if by_hand else None,
         posted_by=by_hand.posted_by if by_hand else None,
     )
+
+
+async def journals_of(
+    tx: Tx, tenant_id: UUID, document_types: Sequence[DocumentType], document_ids: Sequence[UUID]
+) -> list[PostedJournal]:
+    """The journals of these documents, as far as they are of these types, in the order in which they were posted."""
+    rows = await posted.journals_of_documents(
+        tx.conn, tenant_id=tenant_id, document_types=document_types, document_ids=document_ids
+    )
+    ids = [row.journal_id for row in rows]
+    entries: dict[UUID, list[PostedEntry]] = defaultdict(list)
+    for entry in await exports.entries_of(tx.conn, tenant_id=tenant_id, journal_ids=ids):
+        entries[entry.journal_id].append(PostedEntry(entry.account, entry.amount_minor, entry.customer_id))
+    deferrals: dict[UUID, list[PutOff]] = defaultdict(list)
+    for item in await posted.deferrals_of_journals(tx.conn, tenant_id=tenant_id, journal_ids=ids):
+        deferrals[item.journal_id].append(
+            PutOff(item.amount_minor, item.starts_at, item.ends_at, product_of(item.account))
+        )
+    return [
+        PostedJournal(
+            row.journal_id,
+            row.document_type,
+            row.document_id,
+            row.currency,
+            row.effective_at,
+            tuple(entries[row.journal_id]),
+            tuple(deferrals[row.journal_id]),
+        )
+        for row in rows
+    ]
 
 
 def _shown(row: Journal) -> JournalOut:

@@ -8,7 +8,7 @@ from uuid import UUID
 from corebilling.events.envelope import Envelope
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.journal import DocumentType, JournalDraft
+from corebilling.kernel.journal import DocumentType, JournalDraft, PostedJournal
 from corebilling.ledger import journal_reading, reports
 from corebilling.ledger.domain.posting import earned_by, prepare
 from corebilling.ledger.opening import KnownAccounts
@@ -106,3 +106,9 @@ class LedgerService:
     async def journal(self, tx: Tx, tenant_id: UUID, journal_id: UUID) -> JournalDetailOut:
         """One journal with all of its parts. Raises `NotFound`."""
         return await journal_reading.journal(tx, tenant_id, journal_id)
+
+    async def journals_of(
+        self, tx: Tx, tenant_id: UUID, document_types: Sequence[DocumentType], document_ids: Sequence[UUID]
+    ) -> list[PostedJournal]:
+        """The journals of documents, for who must hold them against what they should be."""
+        return await journal_reading.journals_of(tx, tenant_id, document_types, document_ids)

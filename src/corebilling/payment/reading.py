@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from corebilling.kernel.errors import NotFound
+from corebilling.kernel.settlement import Receipt
 from corebilling.payment.collecting import not_collected
 from corebilling.payment.domain.states import DisputeStatus, RefundStatus, Status
 from corebilling.payment.queries import collections, disputes, payments, refunds
@@ -55,6 +56,12 @@ async def payment(tx: Tx, tenant_id: UUID, payment_id: UUID) -> PaymentOut:
         raise NotFound(f"there is no payment {payment_id}; list payments to find its id", code="payment_not_found")
     [shown] = await _with_allocations(tx, tenant_id, [row])
     return shown
+
+
+async def receipts(tx: Tx, tenant_id: UUID, invoice_ids: Sequence[UUID]) -> list[Receipt]:
+    """What payments paid of these invoices."""
+    rows = await payments.receipts_of(tx.conn, tenant_id=tenant_id, invoice_ids=invoice_ids)
+    return [Receipt(**msgspec.structs.asdict(row)) for row in rows]
 
 
 async def find_payments(tx: Tx, tenant_id: UUID, wanted: Wanted) -> list[PaymentOut]:

@@ -9,6 +9,7 @@ from corebilling.events.envelope import Envelope
 from corebilling.events.invoice import CreditIssued, InvoiceGenerated
 from corebilling.kernel.errors import Invalid, invalid_field
 from corebilling.kernel.journal import DocumentType, PostedDocument
+from corebilling.kernel.settlement import Receipt
 from corebilling.payment import reading
 from corebilling.payment.charging import Charging
 from corebilling.payment.collecting import Collecting
@@ -81,6 +82,10 @@ class PaymentService:
         return await reading.find_payments(
             tx, tenant_id, Wanted(after, limit, customer_id=customer_id, invoice_id=invoice_id, status=status)
         )
+
+    async def receipts(self, tx: Tx, tenant_id: UUID, invoice_ids: Sequence[UUID]) -> list[Receipt]:
+        """What payments paid of invoices, for who must hold it against what the invoices say."""
+        return await reading.receipts(tx, tenant_id, invoice_ids)
 
     async def refund(self, tx: Tx, tenant_id: UUID, payment_id: UUID, wanted: RefundCreate) -> RefundOut:
         """Give a payment back, wholly or in part. Errors as `Refunding.request`."""

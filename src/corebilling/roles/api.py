@@ -66,6 +66,8 @@ def application(container: Container) -> Litestar:
             "simulation_service": container.simulation,
             "scheduler_service": container.scheduler_service,
             "invoice_service": container.invoice_service,
+            "invoice_explanations": container.invoice_explanations,
+            "invoice_verification": container.invoice_verification,
             "wallet_service": container.wallet_service,
             "download_service": container.downloads,
             "tax_rate_service": container.tax_rates,

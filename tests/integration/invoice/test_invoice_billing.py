@@ -110,7 +110,7 @@ async def test_an_invoice_explains_itself_down_to_the_usage(books: Books, db: Da
     tenant = await books.tenant()
     invoice = await books.invoice(tenant, await books.customer(tenant), flat("20"), (TIERS, "2500"))
     async with db.tenant(tenant) as tx:
-        told = await books.invoices.explain(tx, tenant, invoice.id)
+        told = await books.explaining.explain(tx, tenant, invoice.id)
     assert told.calculation == "20.00 + 47.50 = 67.50 EUR"
     fee, usage = told.lines
     assert fee.usage_events is None

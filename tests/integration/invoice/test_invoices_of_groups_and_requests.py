@@ -74,7 +74,7 @@ async def test_a_group_is_one_invoice_when_its_last_rating_is_there(books: Books
         numbered = await found(books, tenant, subscription_id=subscription, number=invoice.number)
         assert [row.id for row in numbered] == [invoice.id]
     async with db.tenant(tenant) as tx:
-        told = await books.invoices.explain(tx, tenant, invoice.id)
+        told = await books.explaining.explain(tx, tenant, invoice.id)
         content = await Downloads(logos=books.tenants, store=None).invoice(tx, tenant, invoice.id)
     assert sorted(told.ratings) == sorted(event.payload.rating_id for event in events)
     assert [bool(line.heading) for line in printable_invoice(content).lines] == [True, False] * 3

@@ -8,9 +8,10 @@ from msgspec import Meta
 
 from corebilling.invoice.domain.document import Purpose
 from corebilling.invoice.domain.states import Shown
+from corebilling.invoice.explaining import Explaining
 from corebilling.invoice.finding import InvoiceFilter
+from corebilling.invoice.schemas.explanations import Explanation, VerificationOut
 from corebilling.invoice.schemas.invoices import (
-    Explanation,
     InvoiceChange,
     InvoiceCreate,
     InvoiceDetailOut,
@@ -21,6 +22,7 @@ from corebilling.invoice.schemas.invoices import (
     VoidRequest,
 )
 from corebilling.invoice.service import InvoiceService
+from corebilling.invoice.verifying import Verification
 from corebilling.platform.http import (
     DEFAULT_LIMIT,
     Cursor,
@@ -89,10 +91,25 @@ async def show_invoice(
 
 @get("/v1/invoices/{invoice_id:uuid}/explain", scope=READ, summary="Explain an invoice")
 async def explain_invoice(
-    invoice_id: UUID, edge: NamedDependency[Edge], invoice_service: NamedDependency[InvoiceService]
+    invoice_id: UUID, edge: NamedDependency[Edge], invoice_explanations: NamedDependency[Explaining]
 ) -> Explanation:
-    """How the total came about: lines, steps of each, rounding, and where to list the usage behind it."""
-    return await edge.query(lambda tx: invoice_service.explain(tx, edge.tenant_id, invoice_id))
+    """How the total came about: lines, prices, steps, rounding, taxes, and where to list the usage behind each line.
+
+    Then what became of it: payments, credit notes and prepaid credit, what is left, its journals, and what is earned later.
+    """
+    return await edge.query(lambda tx: invoice_explanations.explain(tx, edge.tenant_id, invoice_id))
+
+
+@get("/v1/invoices/{invoice_id:uuid}/verify", scope=READ, summary="Verify an invoice")
+async def verify_invoice(
+    invoice_id: UUID, edge: NamedDependency[Edge], invoice_verification: NamedDependency[Verification]
+) -> VerificationOut:
+    """Computes it again from the usage, prices and rates that it is pinned to, and compares what is stored.
+
+    Compared are charges, lines, taxes, totals, what settled it, its number, its claims and its journals. `findings` name each
+    figure that differs, with both values; there are none where all is as it was computed.
+    """
+    return await edge.query(lambda tx: invoice_verification.show(tx, edge.tenant_id, invoice_id))
 
 
 @post("/v1/invoices", scope=WRITE, status_code=201, summary="Draft or issue a one-off invoice")
@@ -199,6 +216,7 @@ ROUTES = (
     list_invoices,
     show_invoice,
     explain_invoice,
+    verify_invoice,
     create_invoice,
     preview_invoice,
     change_invoice,

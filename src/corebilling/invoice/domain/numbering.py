@@ -55,6 +55,12 @@ def of_credit_note(tenant: TenantProfile, issued_at: datetime) -> Numbering:
     return numbering(tenant.invoicing.number_pattern, CREDIT_NOTES, tenant.time_zone, issued_at)
 
 
+def running_number(number: str, series: str) -> int | None:
+    """The running number in a document's number; None for one that isn't of the series."""
+    rest = number[len(series) :].lstrip(_SEPARATORS)
+    return int(rest) if number.startswith(series) and rest.isascii() and rest.isdigit() else None
+
+
 def wanted(series: Sequence[Series]) -> dict[tuple[UUID, str], int]:
     """How many numbers each series must give, in the order of the keys that they are locked in."""
     counts: dict[tuple[UUID, str], int] = defaultdict(int)

@@ -30,7 +30,8 @@ def invoice_journal(document: Document, issued_at: datetime, version: int = POST
             document,
         )
     else:
-        deferrals = tuple(_deferred(line) for line in document.lines if is_deferred(document, line, issued_at))
+        found = (deferral_of(document, line, issued_at) for line in document.lines)
+        deferrals = tuple(deferral for deferral in found if deferral is not None)
         entries = _entries(_balances(document, issued_at), document)
     if not entries:
         return None
@@ -42,7 +43,7 @@ def invoice_journal(document: Document, issued_at: datetime, version: int = POST
         effective_at=issued_at,
         description="Invoice",
         entries=entries,
-        deferrals=tuple(deferral for deferral in deferrals if deferral.amount_minor),
+        deferrals=deferrals,
     )
 
 
@@ -74,6 +75,15 @@ def write_off_journal(
             EntryDraft(accounts.RECEIVABLE, -left_minor, customer_id),
         ),
     )
+
+
+def deferral_of(document: Document, line: Line, issued_at: datetime) -> Deferral | None:
+    """What of a line is earned later; None where that is nothing."""
+    if not line.net_minor or not is_deferred(document, line, issued_at):
+        return None
+    assert line.period_start is not None
+    assert line.period_end is not None
+    return Deferral(line.net_minor, line.period_start, line.period_end, line.product)
 
 
 def is_deferred(document: Document, line: Line, issued_at: datetime) -> bool:
@@ -110,9 +120,3 @@ def _entries(balances: dict[tuple[str, str | None], int], document: Document) ->
 
 
 _BY_CUSTOMER = frozenset({accounts.RECEIVABLE, accounts.CARRIED_CREDIT})
-
-
-def _deferred(line: Line) -> Deferral:
-    assert line.period_start is not None
-    assert line.period_end is not None
-    return Deferral(line.net_minor, line.period_start, line.period_end, line.product)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.rows import args_row, scalar_row
+from psycopg.rows import args_row
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -20,6 +20,14 @@ class RatingsOfGroupsRow(msgspec.Struct, frozen=True, gc=False):
     tenant_id: UUID
     group_id: UUID
     rating: str
+
+
+class RatingsOnInvoicesRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of RatingsOnInvoices."""
+
+    invoice_id: UUID
+    rating_id: UUID
+    subscription_id: UUID
 
 
 LOCK_GROUPS: Final = """-- invoice/groups.sql: LockGroups
@@ -102,16 +110,19 @@ async def invoiced(
     await _cur.execute(INVOICED, (list(tenant_ids), list(group_ids), list(rating_ids), list(invoice_ids)))
 
 
-RATINGS_OF_INVOICE: Final = """-- invoice/groups.sql: RatingsOfInvoice
-SELECT r.rating_id FROM invoice_ratings r
-WHERE r.tenant_id = $1 AND r.group_id = $2 AND r.invoice_id = $3::uuid
-ORDER BY r.subscription_id
+RATINGS_ON_INVOICES: Final = """-- invoice/groups.sql: RatingsOnInvoices
+SELECT r.invoice_id::uuid AS invoice_id, r.rating_id, r.subscription_id
+FROM unnest($1::uuid[], $2::uuid[]) AS k(group_id, invoice_id)
+JOIN invoice_ratings r ON r.tenant_id = $3 AND r.group_id = k.group_id AND r.invoice_id = k.invoice_id
+ORDER BY r.invoice_id, r.subscription_id
 """
 
 
-async def ratings_of_invoice(conn: Connection, *, tenant_id: UUID, group_id: UUID, invoice_id: UUID) -> list[UUID]:
-    """The ratings that an invoice of several subscriptions came from."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(RATINGS_OF_INVOICE, (tenant_id, group_id, invoice_id))
-    _rows: list[UUID] = await _cur.fetchall()
+async def ratings_on_invoices(
+    conn: Connection, *, group_ids: Sequence[UUID | None], invoice_ids: Sequence[UUID | None], tenant_id: UUID
+) -> list[RatingsOnInvoicesRow]:
+    """The ratings that invoices of several subscriptions came from, in the order of their lines."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(RatingsOnInvoicesRow))
+    await _cur.execute(RATINGS_ON_INVOICES, (list(group_ids), list(invoice_ids), tenant_id))
+    _rows: list[RatingsOnInvoicesRow] = await _cur.fetchall()
     return _rows

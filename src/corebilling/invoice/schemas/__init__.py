@@ -9,18 +9,22 @@ from corebilling.invoice.schemas.credit_notes import (
     CreditNoteOut,
     CreditNotePreview,
 )
-from corebilling.invoice.schemas.invoices import (
+from corebilling.invoice.schemas.explanations import (
     Explanation,
+    FindingOut,
+    LineExplanation,
+    StepOut,
+    VerificationOut,
+)
+from corebilling.invoice.schemas.invoices import (
     InvoiceChange,
     InvoiceCreate,
     InvoiceDetailOut,
     InvoiceOut,
     InvoicePreviewOut,
     LineCreate,
-    LineExplanation,
     LineOut,
     ReissueRequest,
-    StepOut,
     TaxOut,
     UncollectibleRequest,
     VoidRequest,
@@ -35,6 +39,7 @@ __all__ = [
     "CreditNoteOut",
     "CreditNotePreview",
     "Explanation",
+    "FindingOut",
     "InvoiceChange",
     "InvoiceCreate",
     "InvoiceDetailOut",
@@ -47,5 +52,6 @@ __all__ = [
     "StepOut",
     "TaxOut",
     "UncollectibleRequest",
+    "VerificationOut",
     "VoidRequest",
 ]

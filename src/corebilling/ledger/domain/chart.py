@@ -62,6 +62,11 @@ def code_of(entry: EntryDraft) -> str:
     return entry.account if entry.product is None else f"{entry.account}.{entry.product}"
 
 
+def product_of(code: str) -> str | None:
+    """The product that an account is for; None for one of all products."""
+    return code.partition(".")[2] or None
+
+
 def standard_account(code: str) -> Account | None:
     """The account of that code that is opened when it is first needed; None for one that only the tenant could have opened."""
     head, _, product = code.partition(".")

@@ -13,6 +13,8 @@ import msgspec
 import psycopg
 from psycopg.rows import args_row
 
+from corebilling.ledger.queries import models
+
 Connection = psycopg.AsyncConnection[Any]
 
 
@@ -40,6 +42,18 @@ class CurrencyBalancesRow(msgspec.Struct, frozen=True, gc=False):
     tenant_id: UUID
     currency: str
     balance_minor: Decimal
+
+
+class JournalsOfDocumentsRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of JournalsOfDocuments."""
+
+    tenant_id: UUID
+    journal_id: UUID
+    document_type: str
+    document_id: UUID
+    currency: str
+    effective_at: datetime
+    posted_at: datetime
 
 
 ENTER: Final = """-- ledger/journals.sql: Enter
@@ -220,3 +234,38 @@ async def freeze_view(conn: Connection) -> None:
     """Lets the whole transaction see one instant; refused once anything else was asked in it."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(FREEZE_VIEW)
+
+
+JOURNALS_OF_DOCUMENTS: Final = """-- ledger/journals.sql: JournalsOfDocuments
+SELECT j.tenant_id, j.journal_id, j.document_type, j.document_id, j.currency, j.effective_at, j.posted_at
+FROM unnest($1::text[]) AS t(document_type)
+CROSS JOIN unnest($2::uuid[]) AS d(document_id)
+JOIN journals j ON j.tenant_id = $3 AND j.document_type = t.document_type AND j.document_id = d.document_id
+ORDER BY j.journal_id
+"""
+
+
+async def journals_of_documents(
+    conn: Connection, *, document_types: Sequence[str | None], document_ids: Sequence[UUID | None], tenant_id: UUID
+) -> list[JournalsOfDocumentsRow]:
+    """The journals of documents, of these types."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(JournalsOfDocumentsRow))
+    await _cur.execute(JOURNALS_OF_DOCUMENTS, (list(document_types), list(document_ids), tenant_id))
+    _rows: list[JournalsOfDocumentsRow] = await _cur.fetchall()
+    return _rows
+
+
+DEFERRALS_OF_JOURNALS: Final = """-- ledger/journals.sql: DeferralsOfJournals
+SELECT tenant_id, journal_id, deferral_no, currency, account, amount_minor, starts_at, ends_at FROM deferrals WHERE tenant_id = $1 AND journal_id = ANY($2::uuid[])
+ORDER BY journal_id, deferral_no
+"""
+
+
+async def deferrals_of_journals(
+    conn: Connection, *, tenant_id: UUID, journal_ids: Sequence[UUID | None]
+) -> list[models.Deferral]:
+    """What these journals put off."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Deferral))
+    await _cur.execute(DEFERRALS_OF_JOURNALS, (tenant_id, list(journal_ids)))
+    _rows: list[models.Deferral] = await _cur.fetchall()
+    return _rows

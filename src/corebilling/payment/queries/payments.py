@@ -34,6 +34,22 @@ class DocumentsInOrderRow(msgspec.Struct, frozen=True, gc=False):
     journal_id: UUID | None
 
 
+class ReceiptsOfRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ReceiptsOf."""
+
+    invoice_id: UUID
+    payment_id: UUID
+    status: str
+    method: str
+    gateway: str
+    reference: str
+    journal_id: UUID | None
+    paid_at: datetime | None
+    amount_minor: int
+    reopened_minor: int
+    refunded_minor: int
+
+
 ADD_ARRIVED: Final = """-- payment/payments.sql: AddArrived
 WITH p AS (
   INSERT INTO payments (
@@ -479,3 +495,37 @@ async def oldest_pending(conn: Connection, *, tenant_id: UUID) -> datetime | Non
     await _cur.execute(OLDEST_PENDING, (tenant_id,))
     _row: datetime | None = await _cur.fetchone()
     return _row
+
+
+RECEIPTS_OF: Final = """-- payment/payments.sql: ReceiptsOf
+SELECT k.invoice_id::uuid AS invoice_id, p.payment_id, p.status, p.method, p.gateway, p.reference, p.journal_id, p.paid_at,
+  coalesce(a.amount_minor, p.amount_minor)::bigint AS amount_minor,
+  (coalesce(a.given_back_minor, 0) - coalesce(c.amount_minor, 0))::bigint AS reopened_minor,
+  coalesce(c.amount_minor, 0)::bigint AS refunded_minor
+FROM unnest($1::uuid[]) AS k(invoice_id)
+JOIN LATERAL (
+  SELECT x.payment_id, x.amount_minor, x.given_back_minor FROM payment_allocations x
+  WHERE x.tenant_id = $2 AND x.invoice_id = k.invoice_id
+  UNION ALL
+  SELECT x.payment_id, NULL::bigint, NULL::bigint FROM payments x
+  WHERE x.tenant_id = $2 AND x.invoice_id = k.invoice_id AND x.allocated_minor IS NULL AND x.journal_id IS NOT NULL
+    AND NOT EXISTS (
+      SELECT 1 FROM payment_allocations y
+      WHERE y.tenant_id = x.tenant_id AND y.payment_id = x.payment_id AND y.invoice_id = x.invoice_id)
+) AS a ON true
+JOIN payments p ON p.tenant_id = $2 AND p.payment_id = a.payment_id
+LEFT JOIN LATERAL (
+  SELECT sum(q.amount_minor) AS amount_minor FROM refunds r
+  JOIN refund_parts q ON q.tenant_id = r.tenant_id AND q.refund_id = r.refund_id AND q.invoice_id = k.invoice_id
+  WHERE r.tenant_id = $2 AND r.payment_id = p.payment_id AND r.mode = 'credit'
+) AS c ON true
+ORDER BY k.invoice_id, p.payment_id
+"""
+
+
+async def receipts_of(conn: Connection, *, invoice_ids: Sequence[UUID | None], tenant_id: UUID) -> list[ReceiptsOfRow]:
+    """What payments paid of invoices, and how much of that is owed again: refunds that reopened the invoice, and disputes. A refund with a credit note goes back as well, but leaves the invoice as it is. Payments of before went to their invoice wholly."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ReceiptsOfRow))
+    await _cur.execute(RECEIPTS_OF, (list(invoice_ids), tenant_id))
+    _rows: list[ReceiptsOfRow] = await _cur.fetchall()
+    return _rows
