@@ -7,8 +7,11 @@ from corebilling.container.parts import make_known_keys, make_signing_key
 from corebilling.container.selling import Selling
 from corebilling.invoice.downloads import Downloads
 from corebilling.invoice.explaining import Explaining
+from corebilling.invoice.files import Files
 from corebilling.invoice.receivables import Receivables
 from corebilling.invoice.service import InvoiceService
+from corebilling.invoice.statement_downloads import StatementDownloads
+from corebilling.invoice.statements import Statements
 from corebilling.invoice.tax_engine import HttpTaxProvider
 from corebilling.invoice.tax_rates import TaxRates
 from corebilling.invoice.verifying import Verification
@@ -25,6 +28,7 @@ from corebilling.ledger.recognition import RevenueRecognition
 from corebilling.ledger.seal_proof import SealProof
 from corebilling.ledger.sealing import Sealer
 from corebilling.ledger.service import LedgerService
+from corebilling.ledger.sub_ledger import SubLedger
 from corebilling.payment.gateways.accounts import GatewayAccounts
 from corebilling.payment.gateways.notices import NoticeIntake
 from corebilling.payment.ports import Others
@@ -87,7 +91,17 @@ class Money(Selling):
     notice_intake = providers.Singleton(
         NoticeIntake, db=Foundation.database, clock=Foundation.clock, secret_box=Foundation.secret_box
     )
-    downloads = providers.Singleton(Downloads, logos=Selling.tenant_service, store=Foundation.object_store)
+    files = providers.Singleton(Files, store=Foundation.object_store)
+    downloads = providers.Singleton(Downloads, logos=Selling.tenant_service, files=files)
+    statement_downloads = providers.Singleton(StatementDownloads, logos=Selling.tenant_service, files=files)
+    statements = providers.Singleton(
+        Statements,
+        jobs=Foundation.job_service,
+        clocks=Selling.tenant_service,
+        tenants=Selling.tenant_service,
+        customers=Selling.customer_service,
+        sub_ledger=providers.Singleton(SubLedger),
+    )
     wallet_service = providers.Singleton(
         WalletService, clocks=Selling.tenant_service, customers=Selling.customer_service, wallets=wallets
     )

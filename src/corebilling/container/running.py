@@ -13,6 +13,7 @@ from corebilling.container.parts import (
 )
 from corebilling.container.selling import Selling
 from corebilling.invoice.handlers import HANDLERS as INVOICE_HANDLERS
+from corebilling.invoice.jobs import JOBS as INVOICE_JOBS
 from corebilling.invoice.worker import InvoicingWorker
 from corebilling.payment.collection_duty import CollectionDuty
 from corebilling.payment.handlers import HANDLERS as PAYMENT_HANDLERS
@@ -124,7 +125,10 @@ class Container(Money):
         tax_provider=Money.tax_provider,
         expiry=Money.wallet_expiry,
     )
-    job_hosts = providers.List(providers.Singleton(JobHost, Selling.simulation, RATING_JOBS))
+    job_hosts = providers.List(
+        providers.Singleton(JobHost, Selling.simulation, RATING_JOBS),
+        providers.Singleton(JobHost, Money.statements, INVOICE_JOBS),
+    )
     job_worker = providers.Singleton(JobWorker, Foundation.database, job_hosts, clock=Foundation.clock)
     usage_housekeeping = providers.Singleton(UsageHousekeeping, clock=Foundation.clock)
     live_rater = providers.Singleton(LiveRater, Foundation.database, Selling.rating_service, clock=Foundation.clock)

@@ -1,9 +1,7 @@
-"""Invoices and credit notes as files: kept in the object store once they were made, and made without one too."""
+"""Invoices and credit notes as files."""
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal
 from uuid import UUID
@@ -18,6 +16,7 @@ from corebilling.invoice.einvoice.hybrid import marked
 from corebilling.invoice.einvoice.missing import missing
 from corebilling.invoice.einvoice.model import Model, en16931
 from corebilling.invoice.einvoice.syntaxes import cii, ubl
+from corebilling.invoice.files import Files, Order, ascii_name, key_of, plain_pdf
 from corebilling.invoice.pdf.credit_notes import CreditNoteContent, printable_credit_note
 from corebilling.invoice.pdf.invoices import InvoiceContent, printable_invoice
 from corebilling.invoice.pdf.printable import Printable
@@ -25,47 +24,24 @@ from corebilling.invoice.pdf.typesetting import render
 from corebilling.invoice.ports import Logos
 from corebilling.invoice.queries import credits as notes
 from corebilling.invoice.queries import downloads, invoices
-from corebilling.kernel.errors import NotFound, Unavailable
+from corebilling.kernel.errors import NotFound
 from corebilling.platform.db import Tx
-from corebilling.platform.storage import ObjectStore, tenant_key
 
 Format = Literal["pdf", "xml", "ubl"]
 """`pdf`, with the e-invoice inside where its data is there; `xml`, that is CII; `ubl`."""
 
 Content = InvoiceContent | CreditNoteContent
 
-_PRESSES = 1
-"""Documents that one process makes at a time: one of 500 lines takes some 150 MiB, two at once twice that and no less time."""
-
-_LINK_LIVES = timedelta(minutes=5)
 _MEDIA_TYPES: dict[Format, str] = {"pdf": "application/pdf", "xml": "application/xml", "ubl": "application/xml"}
 _ENDINGS: dict[Format, str] = {"pdf": "pdf", "xml": "cii.xml", "ubl": "ubl.xml"}
-
-
-class File(msgspec.Struct, frozen=True):
-    """A document to hand out."""
-
-    name: str
-    media_type: str
-    content: bytes
-
-
-class _Order(msgspec.Struct, frozen=True):
-    """A file that may have been made before: `key` is where it is kept, None for what changes yet."""
-
-    name: str
-    media_type: str
-    key: str | None
-    make: Callable[[], bytes]
 
 
 class Downloads:
     """Loads what documents show in a transaction, and makes files of it outside of any."""
 
-    def __init__(self, *, logos: Logos, store: ObjectStore | None) -> None:
+    def __init__(self, *, logos: Logos, files: Files) -> None:
         self._logos = logos
-        self._store = store
-        self._presses = asyncio.Semaphore(_PRESSES)
+        self.files = files
 
     async def invoice(self, tx: Tx, tenant_id: UUID, invoice_id: UUID) -> InvoiceContent:
         """An invoice with all that its documents need. Raises `NotFound`."""
@@ -113,53 +89,12 @@ class Downloads:
             await self._logos.logo(tx, tenant_id),
         )
 
-    async def file(self, content: Content, wanted: Format) -> File:
-        """The document, the same bytes each time. Raises `Conflict` for an e-invoice whose data isn't all there.
-
-        A store that doesn't answer costs a warning: the document is made anew.
-        """
-        order = await asyncio.to_thread(_order, content, wanted)
-        try:
-            kept = await self._store.get(order.key) if self._store and order.key else None
-        except Unavailable as error:
-            logger.warning("a document is made anew: {}", error.message)
-            return File(order.name, order.media_type, await self._made(order))
-        if kept is None:
-            kept = await self._made(order)
-            await self._keep(order, kept)
-        return File(order.name, order.media_type, kept)
-
-    async def link(self, content: Content, wanted: Format) -> str | None:
-        """A URL that hands the document out for five minutes; None where there is no store that signs, or none that answers.
-
-        Raises `Conflict` as `file` does.
-        """
-        order = await asyncio.to_thread(_order, content, wanted)
-        if self._store is None or not self._store.signs or order.key is None:
-            return None
-        try:
-            if not await self._store.exists(order.key):
-                made = await self._made(order)
-                await self._store.put(order.key, made, media_type=order.media_type, name=order.name)
-            return await self._store.sign(order.key, _LINK_LIVES)
-        except Unavailable as error:
-            logger.warning("a document is handed out without the store: {}", error.message)
-            return None
-
-    async def _made(self, order: _Order) -> bytes:
-        async with self._presses:
-            return await asyncio.to_thread(order.make)
-
-    async def _keep(self, order: _Order, content: bytes) -> None:
-        if self._store is None or order.key is None:
-            return
-        try:
-            await self._store.put(order.key, content, media_type=order.media_type, name=order.name)
-        except Unavailable as error:
-            logger.warning("a document isn't kept: {}", error.message)
+    async def order(self, content: Content, wanted: Format) -> Order:
+        """What to hand out. Raises `Conflict` for an e-invoice whose data isn't all there."""
+        return await asyncio.to_thread(_order, content, wanted)
 
 
-def _order(content: Content, wanted: Format) -> _Order:
+def _order(content: Content, wanted: Format) -> Order:
     kind, number, is_final = _identity(content)
     name = f"{kind}-{number}.{_ENDINGS[wanted]}".lower()
     row = content.invoice if isinstance(content, InvoiceContent) else content.note
@@ -172,9 +107,8 @@ def _order(content: Content, wanted: Format) -> _Order:
         embedded = None if missing(content) else en16931(content)
         make = partial(_pdf, shown, embedded)
         seen = msgspec.json.encode(shown) + repr(embedded).encode()
-    digest = hashlib.blake2b(seen, digest_size=16).hexdigest()
-    key = tenant_key(row.tenant_id, f"{kind}s", str(_id(content)), f"{digest}.{_ENDINGS[wanted]}")
-    return _Order(_ascii(name), _MEDIA_TYPES[wanted], key if is_final else None, make)
+    key = key_of(row.tenant_id, f"{kind}s", _id(content), seen, _ENDINGS[wanted])
+    return Order(ascii_name(name), _MEDIA_TYPES[wanted], key if is_final else None, make)
 
 
 def _identity(content: Content) -> tuple[str, str, bool]:
@@ -195,13 +129,7 @@ def _pdf(shown: Printable, model: Model | None) -> bytes:
         except typst.TypstError as error:
             # PDF/A must have a glyph for every character; a name in a script that the fonts lack is still an invoice.
             logger.warning("{} is no PDF/A, so it goes without its e-invoice: {}", shown.title, error.message)
-    try:
-        return render(shown)
-    except typst.TypstError as error:
-        if shown.logo is None:
-            raise
-        logger.warning("the logo of {} can't be set, so it goes without: {}", shown.title, error.message)
-        return render(msgspec.structs.replace(shown, logo=None))
+    return plain_pdf(shown)
 
 
 def _by_line(
@@ -224,8 +152,3 @@ def _by_line(
             )
         )
     return dict(taxes)
-
-
-def _ascii(name: str) -> str:
-    """A file name that every header and file system takes."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)

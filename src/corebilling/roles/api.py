@@ -70,6 +70,8 @@ def application(container: Container) -> Litestar:
             "invoice_verification": container.invoice_verification,
             "wallet_service": container.wallet_service,
             "download_service": container.downloads,
+            "statement_service": container.statements,
+            "statement_downloads": container.statement_downloads,
             "tax_rate_service": container.tax_rates,
             "payment_service": container.payment_service,
             "gateway_accounts": container.gateway_accounts,

@@ -12,6 +12,7 @@ from books import JANUARY, Books, charge
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
 from corebilling.invoice.downloads import Downloads
+from corebilling.invoice.files import Files
 from corebilling.invoice.pdf.credit_notes import printable_credit_note
 from corebilling.invoice.pdf.invoices import printable_invoice
 from corebilling.invoice.schemas import CreditNoteDetailOut, InvoiceDetailOut
@@ -129,7 +130,9 @@ async def test_what_was_paid_already_is_credited_to_the_new_invoice(story: Story
         300,
     )
     async with db.tenant(story.tenant) as tx:
-        content = await Downloads(logos=story.books.tenants, store=None).invoice(tx, story.tenant, february.id)
+        content = await Downloads(logos=story.books.tenants, files=Files(store=None)).invoice(
+            tx, story.tenant, february.id
+        )
     assert (content.credits, content.settled_minor) == ([("CN-2026-000001", 500)], 500)
     assert printable_invoice(content).due == "€3.00"
 
@@ -139,7 +142,9 @@ async def test_a_credit_note_is_printed_with_what_it_corrects_and_settles(story:
     await story.books.bill([await story.february(800)])
     (note,) = await story.notes()
     async with db.tenant(story.tenant) as tx:
-        content = await Downloads(logos=story.books.tenants, store=None).credit_note(tx, story.tenant, note.id)
+        content = await Downloads(logos=story.books.tenants, files=Files(store=None)).credit_note(
+            tx, story.tenant, note.id
+        )
     shown = printable_credit_note(content)
     assert (shown.title, shown.total) == ("Credit note CN-2026-000001", "€5.00")
     assert ("Corrects invoice", "INV-2026-000001") in shown.facts

@@ -18,6 +18,7 @@ from books import Books
 from buckets import Bucket, running_bucket
 from corebilling.invoice.api import downloads, invoices
 from corebilling.invoice.downloads import Downloads
+from corebilling.invoice.files import Files
 from corebilling.invoice.schemas.tax_rates import TaxRateCreate
 from corebilling.invoice.tax_rates import TaxRates
 from corebilling.platform.clock import wall_clock
@@ -101,7 +102,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore | None:
 @pytest.fixture
 async def office(db: Database, store: ObjectStore | None) -> AsyncIterator[Office]:
     books = Books(db)
-    service = Downloads(logos=books.tenants, store=store)
+    service = Downloads(logos=books.tenants, files=Files(store=store))
     app = http_app(
         routes=[*invoices.ROUTES, *downloads.ROUTES],
         dependencies={"invoice_service": lambda: books.invoices, "download_service": lambda: service},

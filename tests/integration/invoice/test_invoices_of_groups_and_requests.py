@@ -15,6 +15,7 @@ from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.subscription import SubscriptionInvoiceRequested, SubscriptionStatusChanged
 from corebilling.invoice.downloads import Downloads
+from corebilling.invoice.files import Files
 from corebilling.invoice.handlers import on_subscription_status_changed
 from corebilling.invoice.pdf.invoices import printable_invoice
 from corebilling.invoice.schemas import InvoiceDetailOut
@@ -75,7 +76,7 @@ async def test_a_group_is_one_invoice_when_its_last_rating_is_there(books: Books
         assert [row.id for row in numbered] == [invoice.id]
     async with db.tenant(tenant) as tx:
         told = await books.explaining.explain(tx, tenant, invoice.id)
-        content = await Downloads(logos=books.tenants, store=None).invoice(tx, tenant, invoice.id)
+        content = await Downloads(logos=books.tenants, files=Files(store=None)).invoice(tx, tenant, invoice.id)
     assert sorted(told.ratings) == sorted(event.payload.rating_id for event in events)
     assert [bool(line.heading) for line in printable_invoice(content).lines] == [True, False] * 3
     (generated,) = await payloads(db, invoice.id, "invoice.generated")

@@ -9,6 +9,7 @@ import pytest
 from books import TIERS, Books, flat
 from corebilling.invoice.api import ROUTES as INVOICE_ROUTES
 from corebilling.invoice.downloads import Downloads
+from corebilling.invoice.files import Files
 from corebilling.kernel.ids import new_id
 from corebilling.ledger.api import ROUTES as LEDGER_ROUTES
 from corebilling.payment.api import ROUTES as PAYMENT_ROUTES
@@ -32,9 +33,10 @@ async def books(db: Database) -> Books:
 async def client(books: Books, db: Database) -> AsyncIterator[httpx.AsyncClient]:
     services = {
         "invoice_service": lambda: books.invoices,
+        "invoice_explanations": lambda: books.explaining,
         "payment_service": lambda: books.payments,
         "ledger_service": lambda: books.ledger,
-        "download_service": lambda: Downloads(logos=books.tenants, store=None),
+        "download_service": lambda: Downloads(logos=books.tenants, files=Files(store=None)),
     }
     routes = [*INVOICE_ROUTES, *PAYMENT_ROUTES, *LEDGER_ROUTES]
     app = http_app(

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from corebilling.invoice.downloads import Content, Downloads, Format
+from corebilling.invoice.downloads import Downloads, Format
+from corebilling.invoice.files import Files, Order
 from corebilling.platform.http import Edge, NamedDependency, Response, get
 
 READ = "billing:read"
@@ -23,7 +24,7 @@ async def download_invoice(
     that is good for five minutes, where the object store can make one.
     """
     content = await edge.query(lambda tx: download_service.invoice(tx, edge.tenant_id, invoice_id))
-    return await _handed_out(download_service, content, format, redirect)
+    return await handed_out(download_service.files, await download_service.order(content, format), redirect)
 
 
 @get(
@@ -41,13 +42,14 @@ async def download_credit_note(
 ) -> Response[bytes]:
     """The credit note as it was issued, in the formats of invoices."""
     content = await edge.query(lambda tx: download_service.credit_note(tx, edge.tenant_id, credit_note_id))
-    return await _handed_out(download_service, content, format, redirect)
+    return await handed_out(download_service.files, await download_service.order(content, format), redirect)
 
 
-async def _handed_out(service: Downloads, content: Content, format: Format, redirect: bool) -> Response[bytes]:
-    if redirect and (url := await service.link(content, format)):
+async def handed_out(files: Files, order: Order, redirect: bool) -> Response[bytes]:
+    """The file, or 303 to where it is, where that was asked for and the store can say so."""
+    if redirect and (url := await files.link(order)):
         return Response(b"", status_code=303, headers={"Location": url, "Cache-Control": "no-store"})
-    file = await service.file(content, format)
+    file = await files.file(order)
     return Response(
         file.content,
         media_type=file.media_type,

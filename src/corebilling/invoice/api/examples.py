@@ -11,6 +11,7 @@ from corebilling.invoice.schemas.invoices import (
     UncollectibleRequest,
     VoidRequest,
 )
+from corebilling.invoice.schemas.statements import StatementRequest
 from corebilling.invoice.schemas.tax_rates import TaxRateCreate
 from corebilling.invoice.schemas.wallets import GrantCreate, TopUp
 
@@ -43,6 +44,7 @@ EXAMPLES: Mapping[Any, Any] = {
         "reference": "Transfer of 3 March",
     },
     TopUp: {"customer_id": "customer-00042", "threshold_minor": 10000, "top_up_minor": 50000},
+    StatementRequest: {"period": "2026-01"},
     TaxRateCreate: {"name": "VAT", "rate": "0.20", "country": "FR", "reverse_charge": True},
     VoidRequest: {"reason": "Billed to the wrong customer."},
 }

@@ -55,6 +55,10 @@ class Language:
         """`31 January 2026`, as the locale has it."""
         return format_date(_local(at, time_zone), "long", self._locale)
 
+    def short_day(self, at: datetime, time_zone: str) -> str:
+        """`Jan 31, 2026`, for columns."""
+        return format_date(_local(at, time_zone), "medium", self._locale)
+
     def span(self, start: datetime, end: datetime, time_zone: str) -> str:
         """A half-open period as its first and last day."""
         first, last = _local(start, time_zone), _local(end - timedelta(microseconds=1), time_zone)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from corebilling.invoice.pdf.words import Words
+from corebilling.invoice.pdf.words import StatementWords, Words
 
 Fact = tuple[str, str]
 """What something is called, and what it is."""
@@ -84,3 +84,40 @@ class Printable(msgspec.Struct, frozen=True):
     footer: list[str]
     created_at: datetime
     logo: str | None = None
+
+
+class StatementRow(msgspec.Struct, frozen=True):
+    """What moved the balance: one of both amounts, or neither where parts cancel out."""
+
+    date: str
+    description: str
+    remark: str
+    charged: str
+    settled: str
+    balance: str
+
+
+class PrintableStatement(msgspec.Struct, frozen=True):
+    """A statement of account ready to be set, by the same design. `addressed` stands above the customer."""
+
+    title: str
+    kind: str
+    language: str
+    right_to_left: bool
+    words: Words
+    says: StatementWords
+    addressed: str
+    seller: PrintedParty
+    customer: PrintedParty
+    facts: list[Fact]
+    currency: str
+    opening: str
+    rows: list[StatementRow]
+    totals: list[Fact]
+    closing: str
+    terms: str | None
+    payment: list[Fact]
+    footer: list[str]
+    created_at: datetime
+    logo: str | None = None
+    stamp: str | None = None

@@ -9,7 +9,7 @@ import msgspec
 import pymupdf_fonts
 import typst
 
-from corebilling.invoice.pdf.printable import Printable
+from corebilling.invoice.pdf.printable import Printable, PrintableStatement
 
 FONTS = ("figo", "figbo", "notos", "notosbo", "symbol1", "symbol2", "math")
 """Of pymupdf-fonts: FiraGO in two weights for everything that we say, Noto for what else names may hold."""
@@ -23,7 +23,7 @@ _GENERATIONS = 11
 _local = threading.local()
 
 
-def render(printable: Printable, xml: bytes | None = None) -> bytes:
+def render(printable: Printable | PrintableStatement, xml: bytes | None = None) -> bytes:
     """Set the document as a PDF; with `xml` (an e-invoice) as PDF/A-3 that has it attached.
 
     It takes milliseconds to tenths of a second of one core: call it in a thread, outside any transaction. Raises
@@ -33,22 +33,22 @@ def render(printable: Printable, xml: bytes | None = None) -> bytes:
     if xml is not None:
         inputs["xml"] = xml.decode()
     pdf = _compiler().compile(
-        input=_template(),
+        input=_template(_kind(printable)),
         format="pdf",
         sys_inputs=inputs,
         pdf_standards=["a-3b"] if xml is not None else [],
         timestamp=int(printable.created_at.timestamp()),
     )
     assert isinstance(pdf, bytes)
-    if len(printable.lines) > _LONG:
+    if _length(printable) > _LONG:
         _forget()
     return pdf
 
 
-def pictures(printable: Printable, *, dots_per_inch: int = 100) -> list[bytes]:
+def pictures(printable: Printable | PrintableStatement, *, dots_per_inch: int = 100) -> list[bytes]:
     """The pages as PNG images, to be looked at."""
     inputs = {"document": msgspec.json.encode(printable).decode()}
-    pages = _compiler().compile(input=_template(), format="png", ppi=dots_per_inch, sys_inputs=inputs)
+    pages = _compiler().compile(input=_template(_kind(printable)), format="png", ppi=dots_per_inch, sys_inputs=inputs)
     return pages if isinstance(pages, list) else [pages or b""]
 
 
@@ -79,6 +79,15 @@ def _font_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="corebilling-fonts-")
 
 
+def _kind(printable: Printable | PrintableStatement) -> str:
+    return "statement" if isinstance(printable, PrintableStatement) else "document"
+
+
+def _length(printable: Printable | PrintableStatement) -> int:
+    return len(printable.rows if isinstance(printable, PrintableStatement) else printable.lines)
+
+
 @cache
-def _template() -> bytes:
-    return Path(__file__).with_name("document.typ").read_bytes()
+def _template(kind: str) -> bytes:
+    # One text, because a template that is no file can't import another: the design that all share stands before each.
+    return b"\n".join(Path(__file__).with_name(f"{part}.typ").read_bytes() for part in ("design", kind))

@@ -59,6 +59,39 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     correction: str
 
 
+class StatementWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What only statements say, in `words/statement/`; apart, so that more of it changes no invoice. Some hold `{number}`.
+
+    From `invoice` on they are what a line is called, by its kind.
+    """
+
+    statement: str
+    addressed: str
+    date: str
+    charges: str
+    payments: str
+    balance: str
+    opening_balance: str
+    closing_balance: str
+    in_favour: str
+    earlier: str
+    invoice: str
+    invoice_void: str
+    credit_note: str
+    write_off: str
+    recovery: str
+    wallet_grant: str
+    wallet_application: str
+    wallet_reversal: str
+    wallet_expiry: str
+    payment: str
+    refund: str
+    refund_paid: str
+    refund_failed: str
+    dispute: str
+    dispute_won: str
+
+
 @cache
 def languages() -> frozenset[str]:
     """The languages that there are words for, as ISO 639-1 codes."""
@@ -69,3 +102,9 @@ def languages() -> frozenset[str]:
 def words(language: str) -> Words:
     """The words of one of `languages`."""
     return msgspec.json.decode((_FOLDER / f"{language}.json").read_bytes(), type=Words)
+
+
+@cache
+def statement_words(language: str) -> StatementWords:
+    """What statements say in one of `languages`."""
+    return msgspec.json.decode((_FOLDER / "statement" / f"{language}.json").read_bytes(), type=StatementWords)
