@@ -34,11 +34,13 @@ console = Console(
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
-def _settings() -> Settings:
+def worker_settings() -> Settings:
+    """The settings of commands that look at an installation's database."""
     return load_settings({"ENVIRONMENT": "development", **os.environ}, role="worker")
 
 
-def _print_json(answer: object) -> None:
+def print_json(answer: object) -> None:
+    """An answer for programs, on standard output."""
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
 
 
@@ -58,7 +60,7 @@ def routes(as_json: AsJson = False) -> None:
         application(Container(settings=Settings(database_url="postgresql://", environment="development")))
     )
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     table = _table("method", "path", "scope", "summary")
     for row in rows:
@@ -69,7 +71,7 @@ def routes(as_json: AsJson = False) -> None:
 def events(as_json: AsJson = False) -> None:
     """List the event catalog."""
     if as_json:
-        _print_json([{**msgspec.structs.asdict(row), "payload": row.payload.__name__} for row in CATALOG])
+        print_json([{**msgspec.structs.asdict(row), "payload": row.payload.__name__} for row in CATALOG])
         return
     table = _table("subject", "version", "published by", "resource", "webhooks", "payload")
     for row in CATALOG:
@@ -98,9 +100,9 @@ def dlq_list(
         async with container.database().system() as tx:
             return await deadletters.list_dead_letters(tx, tenant_id=tenant, consumer=consumer, limit=limit)
 
-    rows = with_container(_settings(), work)
+    rows = with_container(worker_settings(), work)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     table = _table("event", "tenant", "consumer", "subject", "attempts", "last failed", "why")
     for row in rows:
@@ -120,8 +122,8 @@ def dlq_show(tenant: UUID, event: UUID) -> None:
         async with container.database().system() as tx:
             return await deadletters.show(tx, tenant, event)
 
-    rows = with_container(_settings(), work)
-    _print_json(rows)
+    rows = with_container(worker_settings(), work)
+    print_json(rows)
     if not rows:
         raise typer.Exit(1)
 
@@ -139,7 +141,7 @@ def dlq_requeue(tenant: UUID, consumer: str, event: list[UUID]) -> None:
         async with container.database().system() as tx:
             return await deadletters.requeue(tx, _keys(tenant, consumer, event), container.clock()())
 
-    count = with_container(_settings(), work)
+    count = with_container(worker_settings(), work)
     console.print(f"{count} of {len(event)} requeued")
     if count < len(event):
         raise typer.Exit(1)
@@ -154,7 +156,7 @@ def dlq_discard(tenant: UUID, consumer: str, event: list[UUID]) -> None:
         async with container.database().system() as tx:
             return await deadletters.discard(tx, _keys(tenant, consumer, event))
 
-    count = with_container(_settings(), work)
+    count = with_container(worker_settings(), work)
     console.print(f"{count} of {len(event)} discarded")
     if count < len(event):
         raise typer.Exit(1)
@@ -184,7 +186,7 @@ def invoices_close_due(
             left = await _on_their_way(container, since)
         return closed, left
 
-    closed, left = with_container(_settings(), work)
+    closed, left = with_container(worker_settings(), work)
     console.print(f"{closed} periods closed now, {left} closed ones still on their way to an invoice")
     if wait and left:
         raise typer.Exit(1)
