@@ -52,14 +52,14 @@ def zone(name: str) -> ZoneInfo:
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 
 
-def local_month(text: str, time_zone: str) -> tuple[datetime, datetime]:
-    """`2026-01` in a zone as instants, `[start, end)` in UTC. Raises `Invalid` (`/period`) for what is no month."""
+def local_month(text: str, time_zone: str, pointer: str = "/period") -> tuple[datetime, datetime]:
+    """`2026-01` in a zone as instants, `[start, end)` in UTC. Raises `Invalid` for what is no month; `pointer` names the field."""
     try:
         first = date.fromisoformat(f"{text}-01")
     except ValueError:
         first = date.max
     if not _FIRST_YEAR <= first.year <= _LAST_YEAR:
-        raise invalid_field("/period", f"'{text}' is no month; send one such as 2026-01")
+        raise invalid_field(pointer, f"'{text}' is no month; send one such as 2026-01")
     following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     local = zone(time_zone)
     start, end = (datetime(day.year, day.month, 1, tzinfo=local).astimezone(UTC) for day in (first, following))

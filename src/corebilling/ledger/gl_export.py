@@ -53,9 +53,9 @@ class GeneralLedgerExport:
         self._clock = clock
         self._tenants = tenants
 
-    async def month(self, tx: Tx, tenant_id: UUID, period: str) -> tuple[datetime, datetime]:
-        """`2026-01` in the tenant's zone as instants. Raises `Invalid` for anything else."""
-        return local_month(period, (await self._tenants.profiles(tx, [tenant_id]))[tenant_id].time_zone)
+    async def month(self, tx: Tx, tenant_id: UUID, period: str, pointer: str = "/period") -> tuple[datetime, datetime]:
+        """`2026-01` in the tenant's zone as instants. Raises `Invalid` at `pointer` for anything else."""
+        return local_month(period, (await self._tenants.profiles(tx, [tenant_id]))[tenant_id].time_zone, pointer)
 
     async def create_batch(self, tx: Tx, tenant_id: UUID, period: str) -> BatchOut:
         """A batch of all journals of a month that are in none yet. Raises `Conflict` where there is nothing to take over."""
@@ -65,7 +65,10 @@ class GeneralLedgerExport:
             tx.conn, tenant_id=tenant_id, period_start=start, period_end=end, created_at=self._clock()
         )
         if row is None:
-            raise Conflict(f"every journal of {period} is in a batch already", code="nothing_to_export")
+            raise Conflict(
+                f"{period} has no journal that isn't in a batch already; list batches, or name another month",
+                code="nothing_to_export",
+            )
         return _shown(row)
 
     async def batches(self, tx: Tx, tenant_id: UUID, *, before: int | None, limit: int) -> list[BatchOut]:

@@ -7,12 +7,12 @@ from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import Conflict, FieldError, Invalid, invalid_field
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.journal import EntryDraft, JournalDraft, PostedDocument
-from corebilling.kernel.money import exponent
+from corebilling.kernel.money import MAX_MINOR, exponent
 from corebilling.ledger.domain.chart import BY_CODE, CODE, CONTROL_ACCOUNTS
 from corebilling.ledger.ports import Clocks
 from corebilling.ledger.queries import manual as queries
 from corebilling.ledger.queries import reports
-from corebilling.ledger.schemas.journals import AccountCreate, ManualJournalCreate
+from corebilling.ledger.schemas.journals import AccountCreate, ManualEntry, ManualJournalCreate
 from corebilling.ledger.schemas.reports import AccountOut
 from corebilling.ledger.service import LedgerService
 from corebilling.platform.db import Tx
@@ -33,6 +33,7 @@ class ManualJournals:
         or takes effect later than now in the tenant's time.
         """
         exponent(data.currency)
+        _require_balance(data.entries)
         await self._require_accounts(tx, tenant_id, [entry.account for entry in data.entries])
         now = (await self._clocks.now(tx, [tenant_id]))[tenant_id]
         effective_at = data.effective_at or now
@@ -95,6 +96,22 @@ class ManualJournals:
         ]
         if wrong:
             raise Invalid("post to other accounts", code="invalid_account", fields=wrong)
+
+
+def _require_balance(entries: Sequence[ManualEntry]) -> None:
+    """The ledger refuses the same: here the caller is told where."""
+    empty = [
+        FieldError(f"/entries/{place}/amount_minor", "an entry of 0 says nothing; leave it out")
+        for place, entry in enumerate(entries)
+        if entry.amount_minor == 0
+    ]
+    if empty:
+        raise Invalid("an entry needs an amount", code="invalid_journal", fields=empty)
+    if total := sum(entry.amount_minor for entry in entries):
+        why = f"the entries add up to {total}; make the debits (positive) equal the credits (negative)"
+        raise invalid_field("/entries", why, code="invalid_journal")
+    if (debits := sum(max(entry.amount_minor, 0) for entry in entries)) > MAX_MINOR:
+        raise invalid_field("/entries", f"debits of {debits} are more than a journal can hold", code="invalid_journal")
 
 
 def _refusal(code: str, known: bool) -> str | None:

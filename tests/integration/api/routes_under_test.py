@@ -33,6 +33,9 @@ CHOSEN_BY_CALLER = frozenset({"external_id", "code", "email"})
 ALTERNATIVES = ("subscription_id", "customer_id")
 """Where a query may name either, exactly one of the two is wanted."""
 
+ONE_OF = {"period": "2025-11"}
+"""Values of optional parameters of which exactly one is wanted: the other is `batch`."""
+
 _INSTANTS = {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
 _TEXTS = {
     "currency": "EUR",
@@ -44,6 +47,8 @@ _TEXTS = {
     "period": "2025-11",
     "url": "http://127.0.0.1:9/",
 }
+_KEYS = {"accounts": "1000"}
+"""What stands for a key in an object whose keys are the caller's."""
 _PRICE = {"model": "flat", "amount": "1"}
 
 
@@ -108,6 +113,8 @@ class Operation:
             query[place.name] = value
         if {*ALTERNATIVES, "meter"} <= (asked := self.parameters("query")).keys() and asked["meter"]["required"]:
             query |= {} if query.keys() & set(ALTERNATIVES) else {ALTERNATIVES[0]: own[ALTERNATIVES[0]]}
+        if {*ONE_OF, "batch"} <= asked.keys():
+            query |= ONE_OF
         made: dict[str, Any] = {"method": self.method, "path": self.path.format(**in_path), "params": query}
         if self.body_schema is not None:
             given = {**own, place.name: value} if place is not None and place.place == "body" else own
@@ -151,6 +158,8 @@ class Operation:
             return own[name]
         if "enum" in schema or "const" in schema:
             return schema.get("const", schema.get("enum", [None])[0])
+        if kind == "object" and name in _KEYS:
+            return {_KEYS[name]: self._sample(schema["additionalProperties"], name, own, named)}
         if kind == "object":
             wanted = [
                 field

@@ -13,7 +13,7 @@ from corebilling.cli.client import until
 from corebilling.cli.local import LocalInstallation
 from corebilling.events.catalog import BY_SUBJECT
 from corebilling.events.envelope import CloudEvent
-from corebilling.events.invoice import InvoicePaid
+from corebilling.events.invoice import CreditIssued, InvoiceGenerated, InvoicePaid, InvoiceUncollectible, InvoiceVoided
 from corebilling.events.payment import DunningEnded, DunningStarted
 from corebilling.events.rating import RatingCompleted
 from corebilling.events.scheduler import BillingCycleClosed, LateUsageSealed, SubscriptionDue
@@ -66,6 +66,27 @@ def forged(rows: Rows, b: World) -> dict[str, msgspec.Struct]:
             rating, cycle, subscription, customer, index, FEBRUARY, MARCH, MARCH, "EUR", 100, 9, "1"
         ),
         "invoice.paid": InvoicePaid(own["invoice_id"], "1", "EUR", 100, FEBRUARY, subscription, "opening"),
+        "invoice.generated": InvoiceGenerated(
+            own["invoice_id"], "1", customer, None, None, None, "EUR", 100, 0, 100, FEBRUARY, FEBRUARY, None, "one_off"
+        ),
+        "invoice.voided": InvoiceVoided(own["invoice_id"], "1", "from the outside", own["journal_id"], FEBRUARY),
+        "invoice.uncollectible": InvoiceUncollectible(
+            own["invoice_id"], "1", customer, "EUR", 100, "from the outside", own["journal_id"], FEBRUARY
+        ),
+        "credit.issued": CreditIssued(
+            own["credit_note_id"],
+            "1",
+            customer,
+            None,
+            own["invoice_id"],
+            "USD",
+            100,
+            100,
+            FEBRUARY,
+            own["journal_id"],
+            grant_id=own["grant_id"],
+            refund=True,
+        ),
         "dunning.started": DunningStarted(
             own["invoice_id"], "1", customer, (subscription,), 100, "EUR", None, FEBRUARY
         ),

@@ -142,7 +142,7 @@ async def test_a_one_off_invoice_is_drafted_finalised_and_numbered(books: Books,
     assert final.journal_id is not None
     assert await subjects(db, draft.id) == ["invoice.generated", "invoice.status.changed"]
     async with db.tenant(tenant) as tx:
-        with pytest.raises(Conflict, match="is open and can't become open"):
+        with pytest.raises(Conflict, match="is open and no draft any more"):
             await books.invoices.finalise(tx, tenant, draft.id)
         with pytest.raises(Conflict, match="void it instead"):
             await books.invoices.delete_draft(tx, tenant, draft.id)

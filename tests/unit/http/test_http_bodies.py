@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
@@ -48,6 +48,29 @@ def test_a_field_that_does_not_fit_is_named_by_a_json_pointer(body: bytes, point
     with pytest.raises(Invalid) as caught:
         decode_json(body, DECODER)
     assert [field.pointer for field in caught.value.fields] == [pointer]
+
+
+class Card(msgspec.Struct, tag="card"):
+    brand: Literal["visa", "amex"]
+
+
+class Transfer(msgspec.Struct, tag="transfer"):
+    speed: Annotated[Literal["instant", "normal"] | None, msgspec.Meta(description="How fast.")] = None
+
+
+class Payer(msgspec.Struct):
+    ways: list[Card | Transfer]
+
+
+def test_where_certain_words_fit_they_are_named() -> None:
+    decoder = msgspec.json.Decoder(Payer)
+    for body, words in (
+        (b'{"ways":[{"type":"card","brand":"x"}]}', "amex, visa"),
+        (b'{"ways":[{"type":"card","brand":"visa"},{"type":"transfer","speed":"x"}]}', "instant, normal"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            decode_json(body, decoder)
+        assert caught.value.fields[0].detail == f"invalid enum value 'x'; send one of {words}"
 
 
 @pytest.mark.parametrize(

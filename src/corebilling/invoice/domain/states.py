@@ -39,7 +39,9 @@ def demand(invoice_id: UUID, before: str, after: Status) -> None:
 def demand_draft(invoice_id: UUID, status: str) -> None:
     """Raises `Conflict` for what is final."""
     if status != "draft":
-        raise refusal(invoice_id, status, "open")
+        raise Conflict(
+            f"invoice {invoice_id} is {status} and no draft any more: {_ADVICE[status]}", code="invoice_state"
+        )
 
 
 def refusal(invoice_id: UUID, before: str, after: Status) -> Conflict:

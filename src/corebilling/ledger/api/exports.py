@@ -5,7 +5,7 @@ from typing import Annotated, cast
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from corebilling.kernel.errors import Invalid
+from corebilling.kernel.errors import FieldError, Invalid
 from corebilling.ledger.domain.gl_formats import MEDIA_TYPES, SUFFIXES, Format
 from corebilling.ledger.gl_export import GeneralLedgerExport, Selection
 from corebilling.ledger.schemas.exports import BatchCreate, BatchOut, MappingOut, MappingPatch, Period
@@ -44,9 +44,11 @@ async def export_journals(
     """
     tenant_id = edge.tenant_id
     if (period is None) == (batch is None):
-        raise Invalid("name either a period such as 2026-01 or a batch", code="export_selection")
+        why = "name either a period such as 2026-01 or the number of a batch"
+        fields = [FieldError(f"/query/{name}", why) for name in ("period", "batch")]
+        raise Invalid(why, code="export_selection", fields=fields)
     if period is not None:
-        start, end = await edge.query(lambda tx: gl_export.month(tx, tenant_id, period))
+        start, end = await edge.query(lambda tx: gl_export.month(tx, tenant_id, period, "/query/period"))
         name, selection = period, Selection(start, end)
     else:
         assert batch is not None

@@ -10,6 +10,7 @@ from litestar.types import Empty
 from litestar.utils.scope.state import ScopeState
 
 from corebilling.kernel.errors import FieldError, Invalid, invalid_field
+from corebilling.platform.http.choices import with_choices
 from corebilling.platform.http.decimals import check_decimals, holds_decimals
 from corebilling.platform.http.instants import check_instants, holds_instants
 from corebilling.platform.http.problem import Refusal
@@ -93,7 +94,7 @@ def decode_json(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise not_fitting(error) from None
+        raise not_fitting(error, kind=decoder.type) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         _refuse_malformed(str(error))
     except RecursionError:
@@ -120,13 +121,15 @@ def require_content_type(request: Request[Any, Any, Any], *allowed: str) -> str:
     return given
 
 
-def not_fitting(error: msgspec.ValidationError, prefix: str = "") -> Invalid:
-    """The typed form of a msgspec error, its path (`$.a[0].b`) turned into a JSON pointer below `prefix`."""
+def not_fitting(error: msgspec.ValidationError, prefix: str = "", kind: Any = Any) -> Invalid:
+    """The typed form of a msgspec error about a `kind`, its path (`$.a[0].b`) turned into a JSON pointer below `prefix`."""
     text = str(error)
     match = _AT.match(text)
     assert match is not None
     detail = match["what"].replace("`", "")
-    pointer = prefix + pointer_of(match["path"] or "$")
+    way = pointer_of(match["path"] or "$")
+    detail = with_choices(detail, kind, way.split("/")[1:])
+    pointer = prefix + way
     if named := _NAMED.search(match["what"]):
         pointer += "/" + _escaped(named["name"])
     detail = detail[:1].lower() + detail[1:]

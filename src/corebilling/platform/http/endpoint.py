@@ -71,6 +71,7 @@ class Endpoint:
             if name not in ours
         ]
         self.pointers = {p.name: _pointer(p) for p in self.parameters}
+        self.kinds = {p.name: get_args(p.annotation)[0] for p in self.parameters if get_args(p.annotation)}
         self.function = self._adapted(signature)
 
     def _adapted(self, signature: inspect.Signature) -> Callable[..., Awaitable[Any]]:

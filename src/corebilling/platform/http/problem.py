@@ -12,6 +12,7 @@ from loguru import logger
 
 from corebilling.kernel.errors import DomainError, FieldError
 from corebilling.platform.db.errors import sqlstate
+from corebilling.platform.http.choices import with_choices
 from corebilling.platform.http.exchange import exchange_of
 
 PROBLEM_JSON = "application/problem+json"
@@ -159,6 +160,8 @@ def _parameters(request: Request[Any, Any, Any], error: ValidationException) -> 
         if declared is not None:
             pointer = declared.endpoint.pointers.get(item.get("key"), pointer)
         detail = str(item.get("message", "")).replace("`", "")
+        if declared is not None:
+            detail = with_choices(detail, declared.endpoint.kinds.get(item.get("key"), Any))
         fields.append(FieldError(pointer, detail[:1].lower() + detail[1:]))
     if not fields:
         absent = _ABSENT.match(error.detail)
