@@ -1,9 +1,9 @@
-"""Invoices and credit notes as values, to be printed: a seller in Hamburg with all that the law wants, and its customers."""
+"""Invoices, credit notes and statements as values, to be printed: a seller in Hamburg with all that the law wants, and its customers."""
 
 import struct
 import zlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,12 @@ from uuid import UUID
 import msgspec
 
 from corebilling.invoice.domain.document import Buyer, Seller
+from corebilling.invoice.domain.statement import LineKind, StatementLine
 from corebilling.invoice.domain.tax import LineTax
 from corebilling.invoice.pdf.credit_notes import CreditNoteContent
 from corebilling.invoice.pdf.invoices import InvoiceContent
-from corebilling.invoice.queries.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceState
+from corebilling.invoice.pdf.statements import StatementContent
+from corebilling.invoice.queries.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, InvoiceState, Statement
 from corebilling.kernel.charge import Derivation, DerivationStep
 from corebilling.kernel.party import LegalEntity, PostalAddress, TaxId
 
@@ -139,6 +141,31 @@ def credit_note(buyer: Buyer = BUYER) -> CreditNoteContent:
         "tax_minor": tax, "included_tax_minor": 0, "refund": False, "reason": "Half of the calls were ours",
     }  # fmt: skip
     return CreditNoteContent(_row(CreditNote, note), lines, taxes, "INV-2026-000123", [("INV-2026-000123", 9000)])
+
+
+def statement(
+    *moved: tuple[str, str | None, int],
+    opening: int = 0,
+    currency: str = "EUR",
+    buyer: Buyer = BUYER,
+    descriptions: Sequence[str] = (),
+    **more: Any,
+) -> StatementContent:
+    """A statement of January 2026: a movement of (kind, number, amount) each day; `descriptions` are those of the first ones."""
+    lines, balance = [], opening
+    for place, (kind, number, amount) in enumerate(moved):
+        balance += amount
+        at = START + timedelta(days=place % 31, hours=12)
+        described = descriptions[place] if place < len(descriptions) else ""
+        lines.append(StatementLine(at, msgspec.convert(kind, LineKind), number, described, amount, balance, ID, ID))
+    charged = sum(line.amount_minor for line in lines if line.amount_minor > 0)
+    given = {
+        "tenant_id": ID, "statement_id": ID, "customer_id": ID, "currency": currency, "period_start": START,
+        "period_end": END, "opening_minor": opening, "charged_minor": charged, "settled_minor": opening + charged - balance,
+        "closing_minor": balance, "line_count": len(lines), "lines": msgspec.json.encode(lines).decode(),
+        "seller": msgspec.json.encode(SELLER).decode(), "customer": msgspec.json.encode(buyer).decode(), "created_at": END,
+    } | more  # fmt: skip
+    return StatementContent(_row(Statement, given))
 
 
 def png(width: int = 300, height: int = 80) -> bytes:

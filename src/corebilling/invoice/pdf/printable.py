@@ -98,7 +98,7 @@ class StatementRow(msgspec.Struct, frozen=True):
 
 
 class PrintableStatement(msgspec.Struct, frozen=True):
-    """A statement of account ready to be set, by the same design. `addressed` stands above the customer."""
+    """A statement of account ready to be set, by the same design. `addressed` stands above the customer, `issuer` above the seller."""
 
     title: str
     kind: str
@@ -107,6 +107,7 @@ class PrintableStatement(msgspec.Struct, frozen=True):
     words: Words
     says: StatementWords
     addressed: str
+    issuer: str
     seller: PrintedParty
     customer: PrintedParty
     facts: list[Fact]

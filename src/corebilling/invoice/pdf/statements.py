@@ -38,11 +38,12 @@ def printable_statement(content: StatementContent) -> PrintableStatement:
         words=tongue.words,
         says=says,
         addressed=says.addressed,
+        issuer=says.issuer,
         seller=printed_seller(sold_by, tongue),
         customer=printed_buyer(sold_to, tongue),
         facts=[
             (tongue.words.period, period),
-            (tongue.words.issued_on, tongue.day(row.created_at, sold_by.time_zone)),
+            (says.made_on, tongue.day(row.created_at, sold_by.time_zone)),
             (tongue.words.customer_number, sold_to.external_id),
         ],
         currency=row.currency,

@@ -67,6 +67,8 @@ class StatementWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     statement: str
     addressed: str
+    issuer: str
+    made_on: str
     date: str
     charges: str
     payments: str
