@@ -69,14 +69,14 @@ ORDER BY p.tenant_id, p.payment_id
 FOR UPDATE;
 
 -- name: LockPaymentsOfInvoice :many
--- What paid an invoice and hasn't gone back yet, newest first.
+-- What paid an invoice and hasn't gone back yet, oldest first: locked in the order of their keys, as everywhere.
 SELECT p.* FROM payments p
 WHERE p.tenant_id = @tenant_id AND p.status = 'succeeded' AND p.refunded_minor + p.disputed_minor < p.amount_minor
   AND p.payment_id IN (
     SELECT x.payment_id FROM payments x WHERE x.tenant_id = @tenant_id AND x.invoice_id = @invoice_id
     UNION ALL
     SELECT a.payment_id FROM payment_allocations a WHERE a.tenant_id = @tenant_id AND a.invoice_id = @invoice_id)
-ORDER BY p.payment_id DESC
+ORDER BY p.payment_id
 FOR UPDATE;
 
 -- name: Change :exec
@@ -151,10 +151,11 @@ ORDER BY tenant_id, payment_id
 LIMIT @page::int;
 
 -- name: OldestPending :one
--- Since when a payment has been asked for that no gateway has been told of yet.
+-- Since when, in the tenant's time, a payment has waited for its gateway's first word. One that was asked for before `since`, on the
+-- wall clock, isn't waited for any more.
 -- nullable: requested_at
 SELECT min(requested_at)::timestamptz AS requested_at FROM payments
-WHERE tenant_id = @tenant_id AND status = 'pending';
+WHERE tenant_id = @tenant_id AND status = 'pending' AND created_at > @since::timestamptz;
 
 -- name: ReceiptsOf :many
 -- What payments paid of invoices, and how much of that is owed again: refunds that reopened the invoice, and disputes. A refund

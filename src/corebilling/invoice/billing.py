@@ -12,6 +12,7 @@ from corebilling.invoice import grouping
 from corebilling.invoice.crediting import Correction, Crediting
 from corebilling.invoice.domain.document import CREDITED, Document, of_ratings
 from corebilling.invoice.domain.issue import waits
+from corebilling.invoice.domain.wallet import WalletKey
 from corebilling.invoice.finalising import Finalising
 from corebilling.invoice.grouping import Bill
 from corebilling.invoice.issuing import Final, Issuing
@@ -70,16 +71,18 @@ class RatingBilling:
         prices = await self._prices_of(tx, charges)
         finals = [_final(bill, charges, tenants, customers, names, prices) for bill in ours]
         invoices = [final for final in finals if _has_invoice(final.document)]
-        await self._issuing.issue(tx, [final for final in invoices if not _waits(final)], written_at)
-        await self._finalising.keep(tx, [final for final in invoices if _waits(final)], written_at)
-        if groups:
-            await grouping.note_invoices(tx, groups)
         corrections = [
             Correction(final.document, rating, given_back, tenants[bill.tenant_id], bill.cause)
             for bill, final in zip(ours, finals, strict=True)
             for rating in bill.ratings
             if (given_back := _credits(charges.get((bill.tenant_id, rating.rating_id), ())))
         ]
+        if corrections:
+            await self._crediting.hold(tx, corrections, {_owner(final.document) for final in finals})
+        await self._issuing.issue(tx, [final for final in invoices if not _waits(final)], written_at)
+        await self._finalising.keep(tx, [final for final in invoices if _waits(final)], written_at)
+        if groups:
+            await grouping.note_invoices(tx, groups)
         if corrections:
             await self._crediting.credit(tx, corrections, written_at)
 
@@ -140,6 +143,10 @@ def _final(
         prices,
     )
     return Final(document, tenant, customer, max(rating.closed_at for rating in bill.ratings), bill.cause)
+
+
+def _owner(document: Document) -> WalletKey:
+    return document.tenant_id, document.customer_id, document.currency
 
 
 def _has_invoice(document: Document) -> bool:

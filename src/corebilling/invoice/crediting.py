@@ -3,7 +3,7 @@
 Written after the invoices of the same ratings, which they may settle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,12 +11,13 @@ import msgspec
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
-from corebilling.invoice import stored
+from corebilling.invoice import stored, wallet_rows
 from corebilling.invoice.credit_issuing import CreditIssuing, NoteDraft
 from corebilling.invoice.credit_rows import Correctable, correctable
 from corebilling.invoice.domain.carried import is_carried
 from corebilling.invoice.domain.credit import CreditLine, of_rating
 from corebilling.invoice.domain.document import Document
+from corebilling.invoice.domain.wallet import WalletKey
 from corebilling.invoice.queries import credits as queries
 from corebilling.invoice.standing import Key, locked
 from corebilling.kernel.charge import BilledCharge
@@ -45,17 +46,21 @@ class Crediting:
     def __init__(self, *, issuing: CreditIssuing) -> None:
         self._issuing = issuing
 
+    async def hold(self, tx: Tx, corrections: Sequence[Correction], owners: Iterable[WalletKey]) -> None:
+        """Lock what these will change, before the invoices of the same ratings are issued and paid by wallets.
+
+        In the one order of locks: states of invoices, then wallets; `owners` are those of all these invoices.
+        """
+        await locked(tx, sorted(_billed_by(await _places(tx, corrections))))
+        await wallet_rows.locked(tx, set(owners))
+
     async def credit(self, tx: Tx, corrections: Sequence[Correction], written_at: datetime) -> None:
         """One note for each rating and invoice that it corrects.
 
         It settles that invoice as far as it is unpaid, then the one that is issued along with it; the rest is in the wallet.
         """
         places = await _places(tx, corrections)
-        billed_by = {
-            (correction.document.tenant_id, invoice_id)
-            for (_, invoice_id), (correction, _) in places.items()
-            if invoice_id is not None
-        }
+        billed_by = _billed_by(places)
         along = {(one.document.tenant_id, one.document.invoice_id) for one in corrections}
         states = await locked(tx, sorted(billed_by | along))
         invoices, carriers = await correctable(tx, sorted(billed_by)), await _carriers(tx, places)
@@ -78,6 +83,14 @@ async def _places(tx: Tx, corrections: Sequence[Correction]) -> Places:
         key = (correction.rating.rating_id, billed_by.get(place))
         found.setdefault(key, (correction, []))[1].append(charge)
     return found
+
+
+def _billed_by(places: Places) -> set[Key]:
+    return {
+        (correction.document.tenant_id, invoice_id)
+        for (_, invoice_id), (correction, _) in places.items()
+        if invoice_id is not None
+    }
 
 
 async def _carriers(tx: Tx, places: Places) -> dict[Key, list[tuple[Document, int]]]:

@@ -201,6 +201,10 @@ class InvoiceService:
         """Money that was taken went back: the invoices are owed again. Raises `NotFound`, `Conflict` where less was paid."""
         return await self._settling.unsettle(tx, reversals)
 
+    async def hold(self, tx: Tx, invoices: Sequence[settling.Key]) -> None:
+        """Lock the states of these (tenant, invoice): who moves credit as well does it first, wallets are locked after them."""
+        await settling.locked(tx, invoices)
+
     async def open_invoices(
         self, tx: Tx, tenant_id: UUID, customer_id: UUID, currency: str | None
     ) -> list[OpenInvoice]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from corebilling.invoice.domain.wallet import Movement, MovementKind, WalletKey, use
+from corebilling.invoice.domain.wallet import Movement, MovementKind, WalletKey, is_money, use
 from corebilling.invoice.queries import wallets as queries
 from corebilling.invoice.queries.models import Wallet, WalletGrant, WalletMovement
 from corebilling.kernel.ids import new_id
@@ -25,11 +25,20 @@ class Opened:
             self._grants[one.tenant_id, one.customer_id, one.currency][one.grant_id] = one
 
     def take(
-        self, key: WalletKey, amount_minor: int, at: datetime, prefer: UUID | None = None
+        self,
+        key: WalletKey,
+        amount_minor: int,
+        at: datetime,
+        prefer: UUID | None = None,
+        *,
+        to_pay_out: bool = False,
     ) -> list[tuple[UUID, int]]:
-        """Parts of an amount by grant, in the order of use; less where less is left. They aren't there any more then."""
+        """Parts of an amount by grant, in the order of use; less where less is left. They aren't there any more then.
+
+        What is `to_pay_out` comes from no promotion.
+        """
         grants = self._grants.get(key, {})
-        parts = use(grants.values(), amount_minor, at, prefer)
+        parts = use([one for one in grants.values() if is_money(one) or not to_pay_out], amount_minor, at, prefer)
         for grant_id, amount in parts:
             grants[grant_id] = replace(grants[grant_id], left_minor=grants[grant_id].left_minor - amount)
         return parts

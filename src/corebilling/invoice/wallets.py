@@ -93,10 +93,10 @@ class Wallets:
         await emit(tx, events + _depleted(opened, moved, told_by))
 
     async def balance(self, tx: Tx, tenant_id: UUID, customer_id: UUID, currency: str, at: datetime) -> int:
-        """What could be drawn of a customer's wallet, which stays locked until the end of the transaction."""
+        """What could be drawn of a customer's wallet, which stays locked until the end of the transaction. No promotions."""
         key = (tenant_id, customer_id, currency)
         opened = await wallet_rows.locked(tx, [key])
-        return sum(amount for _, amount in opened.take(key, MAX_MINOR, at))
+        return sum(amount for _, amount in opened.take(key, MAX_MINOR, at, to_pay_out=True))
 
     async def draw(
         self,
@@ -109,13 +109,13 @@ class Wallets:
         prefer: UUID | None,
         at: datetime,
     ) -> DrawnCredit:
-        """Take credit out to pay it back, of the grant `prefer` first; the journal is the caller's.
+        """Take credit out to pay it back, of the grant `prefer` first and never of promotions; the journal is the caller's.
 
         Raises `Conflict` where less is there.
         """
         key = (tenant_id, customer_id, currency)
         opened = await wallet_rows.locked(tx, [key])
-        parts = opened.take(key, amount_minor, at, prefer)
+        parts = opened.take(key, amount_minor, at, prefer, to_pay_out=True)
         if amount_minor < 1 or sum(amount for _, amount in parts) < amount_minor:
             raise Conflict(
                 f"the customer's wallet has {sum(amount for _, amount in parts)} {currency} in minor units to draw, not "

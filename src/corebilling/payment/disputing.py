@@ -38,6 +38,7 @@ class Disputing:
         )
         paid = {(row.tenant_id, row.payment_id): row for row in rows if row.gateway != MANUAL}
         known = {(row.payment_id, row.gateway_dispute_id): row for row in await _locked(tx, list(paid))}
+        await self._hold(tx, list(paid.values()))
         for notice in notices:
             key = (notice.tenant_id, notice.payment_id)
             if key not in paid:
@@ -49,6 +50,18 @@ class Disputing:
                 continue
             others = [row for other, row in known.items() if other != name and other[0] == notice.payment_id]
             paid[key], known[name] = await self._effect(tx, paid[key], after, others, notice.at)
+
+    async def _hold(self, tx: Tx, paid: Sequence[Payment]) -> None:
+        """All that these payments paid is locked before any credit, and that in the order of its owners."""
+        rows = [
+            row
+            for one in paid
+            for row in await payments.allocations(tx.conn, tenant_id=one.tenant_id, payment_ids=[one.payment_id])
+        ]
+        await self._others.invoices.hold(tx, [(row.tenant_id, row.invoice_id) for row in rows])
+        now = self._others.clock()
+        for owner in sorted({(one.tenant_id, one.customer_id, one.currency) for one in paid}):
+            await self._others.wallets.balance(tx, *owner, now)
 
     async def take_effect(self, tx: Tx, arrived: Sequence[Payment]) -> None:
         """Payments have arrived: what was told of their disputes before counts now."""

@@ -39,6 +39,10 @@ class Invoices(Protocol):
         """Money went back: the invoices are owed again."""
         ...
 
+    async def hold(self, tx: Tx, invoices: Sequence[Key]) -> None:
+        """Lock where these (tenant, invoice) stand: before any wallet, so that nobody waits in a circle."""
+        ...
+
     async def open_invoices(
         self, tx: Tx, tenant_id: UUID, customer_id: UUID, currency: str | None
     ) -> list[OpenInvoice]:

@@ -52,6 +52,7 @@ class Refunding:
         at = await self._others.now(tx, tenant_id)
         await payments.allocate_old(tx.conn, tenant_id=tenant_id, payment_ids=[payment_id])
         allocations = await payments.allocations(tx.conn, tenant_id=tenant_id, payment_ids=[payment_id])
+        await self._others.invoices.hold(tx, [(tenant_id, row.invoice_id) for row in allocations])
         credit = await self._credit(tx, payment, allocations, amount, at)
         parts = _of_invoices(allocations, amount - credit)
         missing = amount - credit - sum(part.amount_minor for part in parts)
@@ -92,12 +93,18 @@ class Refunding:
         What no payment can take back stays the customer's credit. A note that was paid out isn't again: its payments are
         found under its invoice, and its grant is drawn from once (the inbox sees to that).
         """
-        for event in events:
+        wanted = [event for event in events if event.payload.refund and event.payload.unapplied_minor]
+        for tenant_id, invoice_id in sorted(
+            {(e.tenant_id, e.payload.invoice_id) for e in wanted if e.payload.invoice_id}
+        ):
+            await payments.lock_payments_of_invoice(tx.conn, tenant_id=tenant_id, invoice_id=invoice_id)
+        for event in sorted(wanted, key=lambda e: (e.tenant_id, e.payload.customer_id, e.payload.currency)):
             note = event.payload
-            if not note.refund or not note.unapplied_minor or note.invoice_id is None:
+            if note.invoice_id is None:
                 continue
             tenant_id = event.tenant_id
-            paid = await payments.lock_payments_of_invoice(tx.conn, tenant_id=tenant_id, invoice_id=note.invoice_id)
+            rows = await payments.lock_payments_of_invoice(tx.conn, tenant_id=tenant_id, invoice_id=note.invoice_id)
+            paid = rows[::-1]
             at = await self._others.now(tx, tenant_id)
             there = await self._others.wallets.balance(tx, tenant_id, note.customer_id, note.currency, at)
             left = min(note.unapplied_minor, there)
@@ -110,7 +117,7 @@ class Refunding:
                 for row in allocations
                 if row.invoice_id == note.invoice_id
             }
-            wanted = RefundCreate(f"Credit note {note.number}")
+            order = RefundCreate(f"Credit note {note.number}")
             for payment in paid:
                 part = min(left, open_of.get(payment.payment_id, 0))
                 if not part:
@@ -118,7 +125,7 @@ class Refunding:
                 await self._others.wallets.draw(
                     tx, tenant_id, payment.customer_id, payment.currency, part, prefer=note.grant_id, at=at
                 )
-                await self._write(tx, payment, [Part(note.invoice_id, part, note.credit_note_id)], wanted, at)
+                await self._write(tx, payment, [Part(note.invoice_id, part, note.credit_note_id)], order, at)
                 left -= part
 
     async def refundable(self, tx: Tx, keys: Sequence[Key]) -> Mapping[Key, Refundable]:

@@ -40,6 +40,8 @@ class Grant(Protocol):
     def expires_at(self) -> datetime | None: ...
     @property
     def granted_at(self) -> datetime: ...
+    @property
+    def source(self) -> str: ...
 
 
 class Movement(msgspec.Struct, frozen=True):
@@ -81,6 +83,11 @@ def use(grants: Iterable[Grant], amount_minor: int, at: datetime, prefer: UUID |
             parts.append((grant.grant_id, part))
             missing -= part
     return parts
+
+
+def is_money(grant: Grant) -> bool:
+    """Whether credit may be paid out: what the customer paid for, or was given back; never what was given away."""
+    return grant.source != "promotion"
 
 
 def grant_journal(grant_id: UUID, draft: GrantDraft) -> JournalDraft:

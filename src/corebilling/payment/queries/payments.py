@@ -277,7 +277,7 @@ WHERE p.tenant_id = $1 AND p.status = 'succeeded' AND p.refunded_minor + p.dispu
     SELECT x.payment_id FROM payments x WHERE x.tenant_id = $1 AND x.invoice_id = $2
     UNION ALL
     SELECT a.payment_id FROM payment_allocations a WHERE a.tenant_id = $1 AND a.invoice_id = $2)
-ORDER BY p.payment_id DESC
+ORDER BY p.payment_id
 FOR UPDATE
 """
 
@@ -285,7 +285,7 @@ FOR UPDATE
 async def lock_payments_of_invoice(
     conn: Connection, *, tenant_id: UUID, invoice_id: UUID | None
 ) -> list[models.Payment]:
-    """What paid an invoice and hasn't gone back yet, newest first."""
+    """What paid an invoice and hasn't gone back yet, oldest first: locked in the order of their keys, as everywhere."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
     await _cur.execute(LOCK_PAYMENTS_OF_INVOICE, (tenant_id, invoice_id))
     _rows: list[models.Payment] = await _cur.fetchall()
@@ -485,14 +485,14 @@ async def documents_in_order(
 
 OLDEST_PENDING: Final = """-- payment/payments.sql: OldestPending
 SELECT min(requested_at)::timestamptz AS requested_at FROM payments
-WHERE tenant_id = $1 AND status = 'pending'
+WHERE tenant_id = $1 AND status = 'pending' AND created_at > $2::timestamptz
 """
 
 
-async def oldest_pending(conn: Connection, *, tenant_id: UUID) -> datetime | None:
-    """Since when a payment has been asked for that no gateway has been told of yet."""
+async def oldest_pending(conn: Connection, *, tenant_id: UUID, since: datetime) -> datetime | None:
+    """Since when, in the tenant's time, a payment has waited for its gateway's first word. One that was asked for before `since`, on the wall clock, isn't waited for any more."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(OLDEST_PENDING, (tenant_id,))
+    await _cur.execute(OLDEST_PENDING, (tenant_id, since))
     _row: datetime | None = await _cur.fetchone()
     return _row
 
