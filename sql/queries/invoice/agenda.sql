@@ -70,9 +70,12 @@ WHERE tenant_id = @tenant_id AND invoice_id = @invoice_id AND kind = 'finalize';
 -- name: EarliestDue :one
 -- Where a test clock must stop next. Reminders of invoices that aren't open any more stop nobody.
 -- nullable: due_at
-SELECT min(a.due_at)::timestamptz AS due_at FROM invoice_agenda a
-JOIN invoice_state s ON s.tenant_id = a.tenant_id AND s.invoice_id = a.invoice_id
-WHERE a.tenant_id = @tenant_id AND (a.kind = 'finalize' OR s.status = 'open');
+SELECT (
+  SELECT a.due_at FROM invoice_agenda a
+  WHERE a.tenant_id = @tenant_id AND (a.kind = 'finalize' OR EXISTS (
+    SELECT 1 FROM invoice_state s WHERE s.tenant_id = a.tenant_id AND s.invoice_id = a.invoice_id AND s.status = 'open'))
+  ORDER BY a.due_at LIMIT 1
+)::timestamptz AS due_at;
 
 -- name: CountDue :one
 -- The backlog on the wall clock.

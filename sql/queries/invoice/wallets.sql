@@ -106,11 +106,25 @@ ORDER BY m.tenant_id, m.movement_id;
 
 -- name: DueExpiries :many
 -- Grants that ran out, by their tenants' time: sandboxes with a clock of their own are told apart.
-SELECT g.tenant_id, g.grant_id FROM wallet_grants g
-LEFT JOIN unnest(@clocked_ids::uuid[], @clocked_nows::timestamptz[]) AS c(tenant_id, now_at) ON c.tenant_id = g.tenant_id
-WHERE g.left_minor > 0 AND g.expires_at <= @latest::timestamptz AND g.expires_at <= coalesce(c.now_at, @now::timestamptz)
-ORDER BY g.expires_at
-LIMIT @page::int;
+-- `aside_ids` couldn't be expired a moment ago.
+(
+  SELECT g.tenant_id, g.grant_id FROM wallet_grants g
+  WHERE g.left_minor > 0 AND g.expires_at <= @now::timestamptz AND g.tenant_id <> ALL (@clocked_ids::uuid[])
+    AND g.grant_id <> ALL (@aside_ids::uuid[])
+  ORDER BY g.expires_at LIMIT @page::int
+)
+UNION ALL
+(
+  SELECT c.tenant_id, c.grant_id
+  FROM unnest(@clocked_ids::uuid[], @clocked_nows::timestamptz[]) AS k(tenant_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT g.tenant_id, g.grant_id FROM wallet_grants g
+    WHERE g.tenant_id = k.tenant_id AND g.left_minor > 0 AND g.expires_at <= k.now_at
+      AND g.grant_id <> ALL (@aside_ids::uuid[])
+    ORDER BY g.expires_at LIMIT @page::int
+  ) AS c
+  LIMIT @page::int
+);
 
 -- name: EarliestExpiry :one
 -- When the next credit of a tenant runs out.

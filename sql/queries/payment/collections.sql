@@ -23,20 +23,34 @@ ORDER BY c.tenant_id, c.invoice_id
 FOR UPDATE;
 
 -- name: DueCollections :many
--- What is due of these tenants, each by its own time, without what others work on.
-SELECT c.tenant_id, c.invoice_id FROM collections c
-JOIN unnest(@tenant_ids::uuid[], @nows::timestamptz[]) AS t(tenant_id, now_at) ON t.tenant_id = c.tenant_id
-WHERE c.status = 'active' AND c.next_attempt_at <= t.now_at
-ORDER BY c.next_attempt_at
-LIMIT @page::int
-FOR UPDATE OF c SKIP LOCKED;
+-- What is due on the wall clock, and on the clocks of sandboxes; nothing is locked. `aside_ids` couldn't be attempted a moment ago.
+(
+  SELECT d.tenant_id, d.invoice_id FROM collections d
+  WHERE d.status = 'active' AND d.next_attempt_at <= @at::timestamptz AND d.tenant_id <> ALL (@clocked_ids::uuid[])
+    AND d.invoice_id <> ALL (@aside_ids::uuid[])
+  ORDER BY d.next_attempt_at LIMIT @page::int
+)
+UNION ALL
+(
+  SELECT c.tenant_id, c.invoice_id
+  FROM unnest(@clocked_ids::uuid[], @clocks::timestamptz[]) AS k(tenant_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT d.tenant_id, d.invoice_id FROM collections d
+    WHERE d.tenant_id = k.tenant_id AND d.status = 'active' AND d.next_attempt_at <= k.now_at
+      AND d.invoice_id <> ALL (@aside_ids::uuid[])
+    ORDER BY d.next_attempt_at LIMIT @page::int
+  ) AS c
+  LIMIT @page::int
+);
 
--- name: TenantsCollecting :many
--- The tenants that have something to collect by a wall clock, or by a clock of their own.
-SELECT c.tenant_id FROM collections c WHERE c.status = 'active' AND c.next_attempt_at <= @at::timestamptz
-UNION
-SELECT c.tenant_id FROM collections c WHERE c.status = 'active' AND c.next_attempt_at IS NOT NULL
-  AND c.tenant_id = ANY(@sandbox_ids::uuid[]);
+-- name: LockDueCollections :many
+-- Those of them that are due still, each by its tenant's time, locked in the order of their keys, without what others work on.
+SELECT c.* FROM collections c
+JOIN unnest(@tenant_ids::uuid[], @invoice_ids::uuid[], @nows::timestamptz[]) AS k(tenant_id, invoice_id, now_at)
+  ON k.tenant_id = c.tenant_id AND k.invoice_id = c.invoice_id
+WHERE c.status = 'active' AND c.next_attempt_at <= k.now_at
+ORDER BY c.tenant_id, c.invoice_id
+FOR UPDATE OF c SKIP LOCKED;
 
 -- name: ChangeCollections :exec
 -- Writes collections that were locked before.

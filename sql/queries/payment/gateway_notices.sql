@@ -38,3 +38,15 @@ SELECT * FROM gateway_notices
 WHERE tenant_id = @tenant_id AND account_id = @account_id AND (sqlc.narg('before')::uuid IS NULL OR notice_id < sqlc.narg('before'))
 ORDER BY notice_id DESC
 LIMIT @page_size::int;
+
+-- name: ForgetNotices :many
+-- Removes notices that were worked out long ago, a batch at a time.
+DELETE FROM gateway_notices n
+USING (
+  SELECT x.tenant_id, x.notice_id FROM gateway_notices x
+  WHERE x.status <> 'pending' AND x.processed_at < @before::timestamptz
+  ORDER BY x.processed_at LIMIT @batch_size::int
+  FOR UPDATE SKIP LOCKED
+) AS old
+WHERE n.tenant_id = old.tenant_id AND n.notice_id = old.notice_id
+RETURNING n.tenant_id, n.notice_id;

@@ -96,10 +96,14 @@ class Collecting:
         await self._dunning.save(tx, [replace(row, next_attempt_at=None, seq=row.seq + 1) for row in charged])
         await self._dunning.turned(tx, unpaid, at, standing)
 
-    async def attempt_due(self, tx: Tx, now: Mapping[UUID, datetime], limit: int) -> int:
-        """Attempt what is due of these tenants at their times; answers how many."""
-        due = await queries.due_collections(tx.conn, tenant_ids=list(now), nows=list(now.values()), page=limit)
-        rows = await self._dunning.locked(tx, [(row.tenant_id, row.invoice_id) for row in due])
+    async def attempt_due(self, tx: Tx, keys: Sequence[Key], now: Mapping[UUID, datetime]) -> int:
+        """Attempt those of these that are due at their tenants' times and that nobody else works on; answers how many."""
+        rows = await queries.lock_due_collections(
+            tx.conn,
+            tenant_ids=[tenant_id for tenant_id, _ in keys],
+            invoice_ids=[invoice_id for _, invoice_id in keys],
+            nows=[now[tenant_id] for tenant_id, _ in keys],
+        )
         await self.attempt(tx, rows, now)
         return len(rows)
 

@@ -25,6 +25,10 @@ from corebilling.platform.db import Tx
 class Collector(Protocol):
     """Goes on collecting once a payment's outcome is known."""
 
+    async def locked(self, tx: Tx, keys: Sequence[Key]) -> Sequence[object]:
+        """The collections of these invoices, which stay locked."""
+        ...
+
     async def after_outcomes(
         self, tx: Tx, failed: dict[Key, datetime], arrived: dict[Key, datetime]
     ) -> dict[Key, datetime]:
@@ -58,6 +62,8 @@ class Outcomes:
         before = await queries.lock_payments(
             tx.conn, tenant_ids=[tenant for tenant, _ in told], payment_ids=[payment for _, payment in told]
         )
+        # Collections before anything is written: who attempts one holds it and may wait for its invoice's payment to be written.
+        await self._collector.locked(tx, [(row.tenant_id, row.invoice_id) for row in before if row.invoice_id])
         after: list[Payment] = []
         successes: list[tuple[Payment, Outcome]] = []
         for row in before:

@@ -1,7 +1,7 @@
 """Payments: what others may ask of them."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from time import perf_counter
 from uuid import UUID
 
@@ -29,6 +29,9 @@ from corebilling.payment.refund_outcomes import RefundOutcomes
 from corebilling.payment.refunding import Refunding
 from corebilling.payment.schemas import CollectionOut, DisputeOut, PaymentCreate, PaymentOut, RefundCreate, RefundOut
 from corebilling.platform.db import Tx
+
+PATIENCE = timedelta(seconds=30)
+"""So long, on the wall clock, a test clock waits for a gateway's first word; what comes later counts when it comes."""
 
 
 class PaymentService:
@@ -144,15 +147,17 @@ class PaymentService:
         """Pay credit notes out that shall be."""
         await self._refunding.pay_out_credit(tx, events)
 
-    async def collect_due(self, tx: Tx, tenant_ids: Collection[UUID], limit: int) -> int:
-        """Attempt what is due of these tenants by their time; answers how many."""
-        return await self._collecting.attempt_due(tx, await self._others.clocks.now(tx, tenant_ids), limit)
+    async def collect_due(self, tx: Tx, invoices: Sequence[Key]) -> int:
+        """Attempt those of these collections that are due by their tenants' time and free; answers how many."""
+        now = await self._others.clocks.now(tx, {tenant_id for tenant_id, _ in invoices})
+        return await self._collecting.attempt_due(tx, invoices, now)
 
     async def earliest_due(self, tx: Tx, tenant_id: UUID) -> datetime | None:
-        """The earliest instant of the tenant's time at which something is to be collected, or was asked of a gateway."""
+        """The earliest instant of the tenant's time at which something is to be collected, or was asked of a gateway just now."""
+        since = self._others.clock() - PATIENCE
         due = [
             await collections.next_attempt(tx.conn, tenant_id=tenant_id),
-            await payments.oldest_pending(tx.conn, tenant_id=tenant_id),
+            await payments.oldest_pending(tx.conn, tenant_id=tenant_id, since=since),
         ]
         return min((at for at in due if at), default=None)
 

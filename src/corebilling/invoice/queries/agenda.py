@@ -226,9 +226,12 @@ async def planned(conn: Connection, *, tenant_id: UUID, invoice_id: UUID) -> Pla
 
 
 EARLIEST_DUE: Final = """-- invoice/agenda.sql: EarliestDue
-SELECT min(a.due_at)::timestamptz AS due_at FROM invoice_agenda a
-JOIN invoice_state s ON s.tenant_id = a.tenant_id AND s.invoice_id = a.invoice_id
-WHERE a.tenant_id = $1 AND (a.kind = 'finalize' OR s.status = 'open')
+SELECT (
+  SELECT a.due_at FROM invoice_agenda a
+  WHERE a.tenant_id = $1 AND (a.kind = 'finalize' OR EXISTS (
+    SELECT 1 FROM invoice_state s WHERE s.tenant_id = a.tenant_id AND s.invoice_id = a.invoice_id AND s.status = 'open'))
+  ORDER BY a.due_at LIMIT 1
+)::timestamptz AS due_at
 """
 
 

@@ -329,26 +329,39 @@ async def applications_of(
 
 
 DUE_EXPIRIES: Final = """-- invoice/wallets.sql: DueExpiries
-SELECT g.tenant_id, g.grant_id FROM wallet_grants g
-LEFT JOIN unnest($1::uuid[], $2::timestamptz[]) AS c(tenant_id, now_at) ON c.tenant_id = g.tenant_id
-WHERE g.left_minor > 0 AND g.expires_at <= $3::timestamptz AND g.expires_at <= coalesce(c.now_at, $4::timestamptz)
-ORDER BY g.expires_at
-LIMIT $5::int
+(
+  SELECT g.tenant_id, g.grant_id FROM wallet_grants g
+  WHERE g.left_minor > 0 AND g.expires_at <= $1::timestamptz AND g.tenant_id <> ALL ($2::uuid[])
+    AND g.grant_id <> ALL ($3::uuid[])
+  ORDER BY g.expires_at LIMIT $4::int
+)
+UNION ALL
+(
+  SELECT c.tenant_id, c.grant_id
+  FROM unnest($2::uuid[], $5::timestamptz[]) AS k(tenant_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT g.tenant_id, g.grant_id FROM wallet_grants g
+    WHERE g.tenant_id = k.tenant_id AND g.left_minor > 0 AND g.expires_at <= k.now_at
+      AND g.grant_id <> ALL ($3::uuid[])
+    ORDER BY g.expires_at LIMIT $4::int
+  ) AS c
+  LIMIT $4::int
+)
 """
 
 
 async def due_expiries(
     conn: Connection,
     *,
-    clocked_ids: Sequence[UUID | None],
-    clocked_nows: Sequence[datetime | None],
-    latest: datetime,
     now: datetime,
+    clocked_ids: Sequence[UUID | None],
+    aside_ids: Sequence[UUID | None],
     page: int,
+    clocked_nows: Sequence[datetime | None],
 ) -> list[DueExpiriesRow]:
-    """Grants that ran out, by their tenants' time: sandboxes with a clock of their own are told apart."""
+    """Grants that ran out, by their tenants' time: sandboxes with a clock of their own are told apart. `aside_ids` couldn't be expired a moment ago."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(DueExpiriesRow))
-    await _cur.execute(DUE_EXPIRIES, (list(clocked_ids), list(clocked_nows), latest, now, page))
+    await _cur.execute(DUE_EXPIRIES, (now, list(clocked_ids), list(aside_ids), page, list(clocked_nows)))
     _rows: list[DueExpiriesRow] = await _cur.fetchall()
     return _rows
 

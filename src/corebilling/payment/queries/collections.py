@@ -98,38 +98,64 @@ async def lock_collections(
 
 
 DUE_COLLECTIONS: Final = """-- payment/collections.sql: DueCollections
-SELECT c.tenant_id, c.invoice_id FROM collections c
-JOIN unnest($1::uuid[], $2::timestamptz[]) AS t(tenant_id, now_at) ON t.tenant_id = c.tenant_id
-WHERE c.status = 'active' AND c.next_attempt_at <= t.now_at
-ORDER BY c.next_attempt_at
-LIMIT $3::int
-FOR UPDATE OF c SKIP LOCKED
+(
+  SELECT d.tenant_id, d.invoice_id FROM collections d
+  WHERE d.status = 'active' AND d.next_attempt_at <= $1::timestamptz AND d.tenant_id <> ALL ($2::uuid[])
+    AND d.invoice_id <> ALL ($3::uuid[])
+  ORDER BY d.next_attempt_at LIMIT $4::int
+)
+UNION ALL
+(
+  SELECT c.tenant_id, c.invoice_id
+  FROM unnest($2::uuid[], $5::timestamptz[]) AS k(tenant_id, now_at)
+  CROSS JOIN LATERAL (
+    SELECT d.tenant_id, d.invoice_id FROM collections d
+    WHERE d.tenant_id = k.tenant_id AND d.status = 'active' AND d.next_attempt_at <= k.now_at
+      AND d.invoice_id <> ALL ($3::uuid[])
+    ORDER BY d.next_attempt_at LIMIT $4::int
+  ) AS c
+  LIMIT $4::int
+)
 """
 
 
 async def due_collections(
-    conn: Connection, *, tenant_ids: Sequence[UUID | None], nows: Sequence[datetime | None], page: int
+    conn: Connection,
+    *,
+    at: datetime,
+    clocked_ids: Sequence[UUID | None],
+    aside_ids: Sequence[UUID | None],
+    page: int,
+    clocks: Sequence[datetime | None],
 ) -> list[DueCollectionsRow]:
-    """What is due of these tenants, each by its own time, without what others work on."""
+    """What is due on the wall clock, and on the clocks of sandboxes; nothing is locked. `aside_ids` couldn't be attempted a moment ago."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(DueCollectionsRow))
-    await _cur.execute(DUE_COLLECTIONS, (list(tenant_ids), list(nows), page))
+    await _cur.execute(DUE_COLLECTIONS, (at, list(clocked_ids), list(aside_ids), page, list(clocks)))
     _rows: list[DueCollectionsRow] = await _cur.fetchall()
     return _rows
 
 
-TENANTS_COLLECTING: Final = """-- payment/collections.sql: TenantsCollecting
-SELECT c.tenant_id FROM collections c WHERE c.status = 'active' AND c.next_attempt_at <= $1::timestamptz
-UNION
-SELECT c.tenant_id FROM collections c WHERE c.status = 'active' AND c.next_attempt_at IS NOT NULL
-  AND c.tenant_id = ANY($2::uuid[])
+LOCK_DUE_COLLECTIONS: Final = """-- payment/collections.sql: LockDueCollections
+SELECT c.tenant_id, c.invoice_id, c.customer_id, c.number, c.currency, c.subscription_ids, c.due_at, c.status, c.retry_days, c.finally_do, c.step, c.started_at, c.next_attempt_at, c.ended_at, c.stop_reason, c.seq, c.created_at FROM collections c
+JOIN unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS k(tenant_id, invoice_id, now_at)
+  ON k.tenant_id = c.tenant_id AND k.invoice_id = c.invoice_id
+WHERE c.status = 'active' AND c.next_attempt_at <= k.now_at
+ORDER BY c.tenant_id, c.invoice_id
+FOR UPDATE OF c SKIP LOCKED
 """
 
 
-async def tenants_collecting(conn: Connection, *, at: datetime, sandbox_ids: Sequence[UUID | None]) -> list[UUID]:
-    """The tenants that have something to collect by a wall clock, or by a clock of their own."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(TENANTS_COLLECTING, (at, list(sandbox_ids)))
-    _rows: list[UUID] = await _cur.fetchall()
+async def lock_due_collections(
+    conn: Connection,
+    *,
+    tenant_ids: Sequence[UUID | None],
+    invoice_ids: Sequence[UUID | None],
+    nows: Sequence[datetime | None],
+) -> list[models.Collection]:
+    """Those of them that are due still, each by its tenant's time, locked in the order of their keys, without what others work on."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Collection))
+    await _cur.execute(LOCK_DUE_COLLECTIONS, (list(tenant_ids), list(invoice_ids), list(nows)))
+    _rows: list[models.Collection] = await _cur.fetchall()
     return _rows
 
 

@@ -24,6 +24,13 @@ class NextNoticeRow(msgspec.Struct, frozen=True, gc=False):
     next_at: datetime
 
 
+class ForgetNoticesRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ForgetNotices."""
+
+    tenant_id: UUID
+    notice_id: UUID
+
+
 ADD_NOTICE: Final = """-- payment/gateway_notices.sql: AddNotice
 INSERT INTO gateway_notices (
   tenant_id, notice_id, account_id, gateway_notice_id, body, status, next_at, received_at
@@ -130,4 +137,25 @@ async def list_notices(
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.GatewayNotice))
     await _cur.execute(LIST_NOTICES, (tenant_id, account_id, before, page_size))
     _rows: list[models.GatewayNotice] = await _cur.fetchall()
+    return _rows
+
+
+FORGET_NOTICES: Final = """-- payment/gateway_notices.sql: ForgetNotices
+DELETE FROM gateway_notices n
+USING (
+  SELECT x.tenant_id, x.notice_id FROM gateway_notices x
+  WHERE x.status <> 'pending' AND x.processed_at < $1::timestamptz
+  ORDER BY x.processed_at LIMIT $2::int
+  FOR UPDATE SKIP LOCKED
+) AS old
+WHERE n.tenant_id = old.tenant_id AND n.notice_id = old.notice_id
+RETURNING n.tenant_id, n.notice_id
+"""
+
+
+async def forget_notices(conn: Connection, *, before: datetime, batch_size: int) -> list[ForgetNoticesRow]:
+    """Removes notices that were worked out long ago, a batch at a time."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ForgetNoticesRow))
+    await _cur.execute(FORGET_NOTICES, (before, batch_size))
+    _rows: list[ForgetNoticesRow] = await _cur.fetchall()
     return _rows
