@@ -33,3 +33,17 @@ FROM invoices_left_at(@tenant_id::uuid, @as_of) l
 WHERE (sqlc.narg('currency')::text IS NULL OR l.currency = sqlc.narg('currency'))
   AND (sqlc.narg('customer_id')::uuid IS NULL OR l.customer_id = sqlc.narg('customer_id'))
 ORDER BY l.due_at, l.invoice_id LIMIT @page::int;
+
+-- name: OwedInAll :many
+-- What customers owe, by tenant and currency: what is left of open invoices, less the credit that notes of before wallets
+-- kept on the customers' receivables.
+SELECT o.tenant_id, o.currency, sum(o.left_minor)::numeric AS left_minor
+FROM (
+  SELECT i.tenant_id, i.currency, s.total_minor - s.paid_minor - s.credited_minor - s.prepaid_minor AS left_minor
+  FROM invoice_state s JOIN invoices i ON i.tenant_id = s.tenant_id AND i.invoice_id = s.invoice_id
+  WHERE s.status = 'open'
+  UNION ALL
+  SELECT n.tenant_id, n.currency, n.balance_minor - n.unapplied_minor FROM credit_notes n
+  WHERE n.unapplied_minor > n.balance_minor
+) AS o
+GROUP BY o.tenant_id, o.currency;

@@ -174,3 +174,8 @@ SELECT tenant_id, movement_id, currency, amount_minor, journal_id FROM wallet_mo
 WHERE kind = @kind AND (tenant_id, movement_id) > (@after_tenant_id::uuid, @after_movement_id::uuid)
 ORDER BY tenant_id, movement_id
 LIMIT @page::int;
+
+-- name: HeldInAll :many
+-- What is left of grants, by tenant and currency.
+SELECT tenant_id, currency, sum(left_minor)::numeric AS left_minor FROM wallet_grants
+WHERE left_minor > 0 GROUP BY tenant_id, currency;

@@ -91,3 +91,8 @@ WHERE tenant_id = @tenant_id AND (sqlc.narg('currency')::text IS NULL OR currenc
   AND (sqlc.narg('from_month')::date IS NULL OR month >= sqlc.narg('from_month'))
   AND (sqlc.narg('to_month')::date IS NULL OR month <= sqlc.narg('to_month'))
 GROUP BY currency, month, account ORDER BY currency, month, account;
+
+-- name: PutOffInAll :many
+-- What is still to be earned, by tenant and currency.
+SELECT tenant_id, currency, sum(amount_minor)::numeric AS amount_minor FROM deferral_shares
+WHERE recognition_id IS NULL GROUP BY tenant_id, currency;

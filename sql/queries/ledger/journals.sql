@@ -59,6 +59,11 @@ LIMIT @page::int;
 SELECT tenant_id, currency, sum(amount_minor)::numeric AS balance_minor FROM entries
 GROUP BY tenant_id, currency HAVING sum(amount_minor) <> 0;
 
+-- name: AccountBalances :many
+-- What is on these accounts, by tenant and currency.
+SELECT tenant_id, account, currency, sum(amount_minor)::numeric AS balance_minor FROM entries
+WHERE account = ANY(@accounts::text[]) GROUP BY tenant_id, account, currency;
+
 -- name: FreezeView :exec
 -- Lets the whole transaction see one instant; refused once anything else was asked in it.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;

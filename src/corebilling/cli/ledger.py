@@ -70,11 +70,16 @@ def _show(report: ProofReport, seals: SealReport) -> None:
         )
     for imbalance in report.imbalances:
         console.print(f"tenant {imbalance.tenant_id}: {imbalance.balance_minor} {imbalance.currency} don't cancel out")
+    for wrong in report.discrepancies:
+        console.print(
+            f"account {wrong.account} of tenant {wrong.tenant_id} is {wrong.booked_minor} {wrong.currency}, "
+            f"and should be {wrong.held_minor}"
+        )
     for broken in seals.broken:
         console.print(f"broken seal: block {broken.block_no} of tenant {broken.tenant_id}: {broken.detail}")
     if seals.overdue:
         console.print(f"{seals.overdue} journals should have been sealed long ago and are not")
-    console.print(f"{report.documents} documents, {report.journals} journals, {report.mismatch_count} mismatches")
+    console.print(f"{report.documents} documents, {report.journals} journals, {report.fault_count} mismatches")
     console.print(
         f"{seals.blocks} sealed blocks of {seals.journals} journals, {seals.broken_count} broken; "
         f"{seals.unsealed} journals wait to be sealed"

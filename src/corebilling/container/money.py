@@ -18,6 +18,7 @@ from corebilling.invoice.verifying import Verification
 from corebilling.invoice.wallet_expiry import WalletExpiry
 from corebilling.invoice.wallet_service import WalletService
 from corebilling.invoice.wallets import Wallets
+from corebilling.kernel import accounts
 from corebilling.ledger.ageing import Ageing
 from corebilling.ledger.gl_export import GeneralLedgerExport
 from corebilling.ledger.manual import ManualJournals
@@ -54,11 +55,9 @@ class Money(Selling):
     manual_journals = providers.Singleton(
         ManualJournals, clock=Foundation.clock, clocks=Selling.tenant_service, ledger=ledger_service
     )
+    receivables = providers.Singleton(Receivables)
     ageing = providers.Singleton(
-        Ageing,
-        clocks=Selling.tenant_service,
-        customers=Selling.customer_service,
-        receivables=providers.Singleton(Receivables),
+        Ageing, clocks=Selling.tenant_service, customers=Selling.customer_service, receivables=receivables
     )
     gl_export = providers.Singleton(GeneralLedgerExport, clock=Foundation.clock, tenants=Selling.tenant_service)
     tax_rates = providers.Singleton(TaxRates, clock=Foundation.clock)
@@ -152,6 +151,13 @@ class Money(Selling):
             dispute_won=payment_service,
             revenue_recognition=revenue_recognition,
             manual=manual_journals,
+        ),
+        balances=providers.Dict(
+            {
+                accounts.RECEIVABLE: receivables,
+                accounts.CUSTOMER_CREDIT: wallet_service,
+                accounts.DEFERRED_REVENUE: revenue_recognition,
+            }
         ),
     )
     signing_key = providers.Singleton(make_signing_key, Foundation.settings)

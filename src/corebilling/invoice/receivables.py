@@ -5,12 +5,21 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from corebilling.invoice.queries import receivables as queries
+from corebilling.kernel.journal import AccountBalance
 from corebilling.kernel.receivable import Aged, Receivable
 from corebilling.platform.db import Tx
 
 
 class Receivables:
     """Looks back by the changes that each invoice's state had. Drafts, void and uncollectible invoices owe nothing."""
+
+    async def balances(self, tx: Tx) -> list[AccountBalance]:
+        """What Accounts receivable (1200) must be, across tenants: what is left of open invoices now. For the ledger's proof.
+
+        Less what credit notes of the time before wallets left on it: nobody's grants have that.
+        """
+        rows = await queries.owed_in_all(tx.conn)
+        return [AccountBalance(row.tenant_id, row.currency, int(row.left_minor)) for row in rows]
 
     async def open_at(
         self, tx: Tx, tenant_id: UUID, as_of: datetime, *, currency: str | None, customer_id: UUID | None, limit: int

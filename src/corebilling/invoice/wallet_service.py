@@ -17,7 +17,7 @@ from corebilling.invoice.standing import locked
 from corebilling.invoice.wallet_rows import opened
 from corebilling.invoice.wallets import Wallets
 from corebilling.kernel.errors import Conflict, NotFound
-from corebilling.kernel.journal import DocumentType, PostedDocument
+from corebilling.kernel.journal import AccountBalance, DocumentType, PostedDocument
 from corebilling.kernel.money import exponent
 from corebilling.kernel.settlement import GrantDraft, GrantSource
 from corebilling.platform.db import Tx
@@ -166,6 +166,11 @@ class WalletService:
                 f"the customer has no {before.currency} credit that could pay invoice {before.number}; grant some first",
                 code="not_enough_credit",
             )
+
+    async def balances(self, tx: Tx) -> list[AccountBalance]:
+        """What Customer credit (2300) must be, across tenants: what is left of grants. For the ledger's proof."""
+        rows = await queries.held_in_all(tx.conn)
+        return [AccountBalance(row.tenant_id, row.currency, -int(row.left_minor)) for row in rows]
 
     async def documents(
         self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int

@@ -109,3 +109,11 @@ class PostedJournal(msgspec.Struct, frozen=True):
     effective_at: datetime
     entries: tuple[PostedEntry, ...]
     deferrals: tuple[Deferral, ...] = ()
+
+
+class AccountBalance(msgspec.Struct, frozen=True):
+    """What an account must have in a currency (debits positive), as the owner of what it stands for knows it."""
+
+    tenant_id: UUID
+    currency: str
+    balance_minor: int

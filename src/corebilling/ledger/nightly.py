@@ -41,7 +41,7 @@ class NightlyProof:
             seals = await self._seals.check(tx)
         BROKEN_SEALS.set(seals.broken_count)
         UNSEALED.set(seals.unsealed)
-        mismatches = report.mismatch_count + len(report.imbalances)
+        mismatches = report.fault_count
         async with self._db.system() as tx:
             await queries.finish_proof(
                 tx.conn,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from corebilling.kernel.journal import DocumentType, PostedDocument
+from corebilling.kernel.journal import AccountBalance, DocumentType, PostedDocument
 from corebilling.kernel.party import TenantProfile
 from corebilling.kernel.receivable import Aged, Receivable
 from corebilling.kernel.sandbox import SandboxClock
@@ -19,6 +19,14 @@ class Documents(Protocol):
         self, tx: Tx, document_type: DocumentType, after: tuple[UUID, UUID], limit: int
     ) -> Sequence[PostedDocument]:
         """Up to `limit` documents that must have a journal, across tenants, ordered by (tenant, document id), after that key."""
+        ...
+
+
+class Balances(Protocol):
+    """Whoever knows what an account stands for."""
+
+    async def balances(self, tx: Tx) -> Sequence[AccountBalance]:
+        """What must be on it, across tenants; those of whom nothing is known must have 0 there."""
         ...
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from corebilling.kernel.accounts import DEFERRED_REVENUE
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.journal import EntryDraft, JournalDraft, PostedDocument
+from corebilling.kernel.journal import AccountBalance, EntryDraft, JournalDraft, PostedDocument
 from corebilling.ledger.ports import SandboxClocks
 from corebilling.ledger.queries import deferrals as queries
 from corebilling.ledger.queries.deferrals import RecogniseRow
@@ -94,6 +94,11 @@ class RevenueRecognition:
     async def earliest_due(self, tx: Tx, tenant_id: UUID) -> datetime | None:
         """When the tenant has something to earn next, in its own time; it may be past."""
         return await queries.next_due(tx.conn, tenant_id=tenant_id)
+
+    async def balances(self, tx: Tx) -> list[AccountBalance]:
+        """What Deferred revenue (2400) must be, across tenants: what is still to be earned. For the proof."""
+        rows = await queries.put_off_in_all(tx.conn)
+        return [AccountBalance(row.tenant_id, row.currency, -int(row.amount_minor)) for row in rows]
 
     async def documents(
         self, tx: Tx, document_type: str, after: tuple[UUID, UUID], limit: int

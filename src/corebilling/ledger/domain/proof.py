@@ -1,12 +1,12 @@
 """Comparing documents with journals: both in the same order, each seen once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from corebilling.kernel.journal import DocumentType, PostedDocument
+from corebilling.kernel.journal import AccountBalance, DocumentType, PostedDocument
 
 Fault = Literal["missing", "different", "orphan"]
 
@@ -29,6 +29,17 @@ class Imbalance(msgspec.Struct, frozen=True):
     balance_minor: str
 
 
+class Discrepancy(msgspec.Struct, frozen=True):
+    """An account that isn't what it stands for: Accounts receivable and what is left of open invoices, Customer credit and
+    what is left of grants, Deferred revenue and what is still to be earned. Amounts are text: they may be beyond 64 bits."""
+
+    tenant_id: UUID
+    account: str
+    currency: str
+    booked_minor: str
+    held_minor: str
+
+
 class ProofReport(msgspec.Struct, frozen=True):
     """What the proof found. `mismatches` holds the first hundred of `mismatch_count`."""
 
@@ -37,11 +48,18 @@ class ProofReport(msgspec.Struct, frozen=True):
     mismatch_count: int
     mismatches: tuple[Mismatch, ...]
     imbalances: tuple[Imbalance, ...]
+    discrepancies: tuple[Discrepancy, ...] = ()
+
+    @property
+    def fault_count(self) -> int:
+        """How many faults of all kinds."""
+        return self.mismatch_count + len(self.imbalances) + len(self.discrepancies)
 
     @property
     def holds(self) -> bool:
-        """Whether every document has its journal, every journal its document, and all entries add up to 0."""
-        return self.mismatch_count == 0 and not self.imbalances
+        """Whether every document has its journal, every journal its document, all entries add up to 0, and accounts are what
+        they stand for."""
+        return self.fault_count == 0
 
 
 def key(row: PostedDocument) -> tuple[UUID, UUID]:
@@ -68,6 +86,18 @@ def compare(
         for journal in by_key.values()
     ]
     return faults
+
+
+def discrepancies(
+    account: str, booked: Mapping[tuple[UUID, str], int], held: Sequence[AccountBalance]
+) -> list[Discrepancy]:
+    """Where an account, by tenant and currency, isn't what its owner holds."""
+    known = {(one.tenant_id, one.currency): one.balance_minor for one in held}
+    return [
+        Discrepancy(key[0], account, key[1], str(booked.get(key, 0)), str(known.get(key, 0)))
+        for key in sorted(booked.keys() | known.keys())
+        if booked.get(key, 0) != known.get(key, 0)
+    ]
 
 
 def agree(document: PostedDocument, journal: PostedDocument) -> bool:

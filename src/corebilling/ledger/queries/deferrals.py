@@ -73,6 +73,14 @@ class DeferredByMonthRow(msgspec.Struct, frozen=True, gc=False):
     deferred_minor: Decimal
 
 
+class PutOffInAllRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of PutOffInAll."""
+
+    tenant_id: UUID
+    currency: str
+    amount_minor: Decimal
+
+
 DEFER: Final = """-- ledger/deferrals.sql: Defer
 WITH put_off AS (
   INSERT INTO deferrals (tenant_id, journal_id, deferral_no, currency, account, amount_minor, starts_at, ends_at)
@@ -328,4 +336,18 @@ async def deferred_by_month(
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(DeferredByMonthRow))
     await _cur.execute(DEFERRED_BY_MONTH, (tenant_id, currency, from_month, to_month))
     _rows: list[DeferredByMonthRow] = await _cur.fetchall()
+    return _rows
+
+
+PUT_OFF_IN_ALL: Final = """-- ledger/deferrals.sql: PutOffInAll
+SELECT tenant_id, currency, sum(amount_minor)::numeric AS amount_minor FROM deferral_shares
+WHERE recognition_id IS NULL GROUP BY tenant_id, currency
+"""
+
+
+async def put_off_in_all(conn: Connection) -> list[PutOffInAllRow]:
+    """What is still to be earned, by tenant and currency."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(PutOffInAllRow))
+    await _cur.execute(PUT_OFF_IN_ALL)
+    _rows: list[PutOffInAllRow] = await _cur.fetchall()
     return _rows

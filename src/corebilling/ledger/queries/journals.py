@@ -44,6 +44,15 @@ class CurrencyBalancesRow(msgspec.Struct, frozen=True, gc=False):
     balance_minor: Decimal
 
 
+class AccountBalancesRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of AccountBalances."""
+
+    tenant_id: UUID
+    account: str
+    currency: str
+    balance_minor: Decimal
+
+
 class JournalsOfDocumentsRow(msgspec.Struct, frozen=True, gc=False):
     """A row of JournalsOfDocuments."""
 
@@ -222,6 +231,20 @@ async def currency_balances(conn: Connection) -> list[CurrencyBalancesRow]:
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(CurrencyBalancesRow))
     await _cur.execute(CURRENCY_BALANCES)
     _rows: list[CurrencyBalancesRow] = await _cur.fetchall()
+    return _rows
+
+
+ACCOUNT_BALANCES: Final = """-- ledger/journals.sql: AccountBalances
+SELECT tenant_id, account, currency, sum(amount_minor)::numeric AS balance_minor FROM entries
+WHERE account = ANY($1::text[]) GROUP BY tenant_id, account, currency
+"""
+
+
+async def account_balances(conn: Connection, *, accounts: Sequence[str | None]) -> list[AccountBalancesRow]:
+    """What is on these accounts, by tenant and currency."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(AccountBalancesRow))
+    await _cur.execute(ACCOUNT_BALANCES, (list(accounts),))
+    _rows: list[AccountBalancesRow] = await _cur.fetchall()
     return _rows
 
 
