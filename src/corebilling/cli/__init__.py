@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from corebilling.cli import admin, demo, dev, ledger, operate, run, schema, simulate, smoke, verify
+from corebilling.cli import admin, demo, dev, ledger, operate, run, schema, simulate, smoke, statements, verify
 
 app = typer.Typer(
     name="corebilling",
@@ -44,6 +44,7 @@ app.command("routes")(operate.routes)
 app.command("events")(operate.events)
 app.add_typer(operate.dlq, name="dlq")
 app.add_typer(ledger.ledger, name="ledger")
+app.add_typer(statements.statements, name="statements")
 app.add_typer(operate.invoices, name="invoices")
 app.command("verify-invoice")(verify.verify_invoice)
 

@@ -9,15 +9,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from corebilling.cli.client import ApiError, Client
 from corebilling.cli.failures import told
+from corebilling.cli.following import followed
 from corebilling.kernel.money import from_minor
-
-_POLL_SECONDS = 0.3
-_UNFINISHED = {"queued", "running"}
 
 console = Console(stderr=True, highlight=False)
 
@@ -64,18 +61,12 @@ async def _simulated(url: str, api_key: str, body: dict[str, Any]) -> dict[str, 
     """The finished job. A caller who goes away takes the job along."""
     async with Client(url, api_key) as client:
         job: dict[str, Any] = await client.post("/v1/pricing/simulate", body)
-        columns = (TextColumn("subscriptions"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        path = f"/v1/jobs/{job['id']}"
         try:
-            with Progress(*columns, console=console, transient=True) as bar:
-                task = bar.add_task("simulate", total=None)
-                while job["state"] in _UNFINISHED:
-                    await asyncio.sleep(_POLL_SECONDS)
-                    job = await client.get(f"/v1/jobs/{job['id']}")
-                    bar.update(task, completed=job["progress"]["done"], total=job["progress"]["total"])
+            return await followed(job, lambda: client.get(path), counts="subscriptions", console=console)
         except asyncio.CancelledError:
-            await client.post(f"/v1/jobs/{job['id']}/cancel")
+            await client.post(f"{path}/cancel")
             raise
-    return job
 
 
 def _change(text: str) -> dict[str, Any]:

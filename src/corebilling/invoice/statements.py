@@ -172,7 +172,10 @@ class Statements:
         return request.start.astimezone(UTC), request.end.astimezone(UTC)
 
     async def _month(self, tx: Tx, tenant_id: UUID, period: str) -> tuple[datetime, datetime]:
-        return local_month(period, (await self._tenants.profiles(tx, [tenant_id]))[tenant_id].time_zone)
+        profile = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
+        if profile is None:
+            raise NotFound(f"there is no tenant {tenant_id}; check the id", code="tenant_not_found")
+        return local_month(period, profile.time_zone)
 
 
 def unknown(statement_id: UUID) -> NotFound:

@@ -22,7 +22,7 @@ REFERENCES = frozenset(
         "endpoint_id", "event_id", "external_id", "gateway_account_id", "grant_id", "ids", "invoice_id", "job_id",
         "journal_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "payment_method_id", "plan", "plan_ref",
         "price", "quota_id", "quote_id", "rate_card_id", "redemption_id", "refund_id", "rejection_id", "remove",
-        "subscription_id", "subscription_ref", "tax_rate_id", "tenant_id",
+        "statement_id", "subscription_id", "subscription_ref", "tax_rate_id", "tenant_id",
     }
 )  # fmt: skip
 """Names of parameters and fields that point at something of a tenant."""

@@ -129,6 +129,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     quote = await api.post("/v1/pricing/quote", {"order": {"weight": "5"}, "customer_id": customer})
     account = await api.post("/v1/ledger/accounts", {"code": f"1010.{name}", "name": name, "kind": "asset"})
     journals = await api.get("/v1/ledger/journals")
+    statement = await _stated(api)
     return {
         "job_id": [await _simulated(api, price["id"])], "quote_id": [quote["id"]],
         "meter": [meter], "meter_id": [(await api.get("/v1/meters"))["data"][0]["id"]],
@@ -145,6 +146,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         "tax_rate_id": [tax_rate["id"]], "grant_id": [grant["id"]],
         "account_code": [account["id"]], "journal_id": [journals["data"][0]["id"]],
         "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]], "refund_id": [refund["id"]],
+        "statement_id": [statement],
         "account_id": [gateway["id"]], "gateway_account_id": [gateway["id"]], "payment_method_id": [method["id"]],
     }  # fmt: skip
 
@@ -162,6 +164,17 @@ async def _corrected(seller: Seller, meter: str, customer: str) -> str:
 async def _draft(api: Api, customer: str, name: str) -> str:
     body = {"customer_id": customer, "lines": [{"description": name, "unit_amount": "10"}]}
     return str((await api.post("/v1/invoices", body))["id"])
+
+
+async def _stated(api: Api) -> str:
+    """A statement of January."""
+    job_id = (await api.post("/v1/statements", {"period": "2026-01"}))["id"]
+
+    async def done() -> bool:
+        return (await api.get(f"/v1/jobs/{job_id}"))["state"] == "succeeded"
+
+    await until(done, seconds=PATIENCE_SECONDS, what="the statements to be made")
+    return str((await api.get("/v1/statements"))["data"][0]["id"])
 
 
 async def _simulated(api: Api, price_id: str) -> str:
