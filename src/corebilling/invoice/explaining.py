@@ -20,7 +20,7 @@ from corebilling.invoice.queries import invoices as reads
 from corebilling.invoice.queries.models import Invoice, InvoiceState
 from corebilling.invoice.reading import taxes_out
 from corebilling.invoice.schemas.explanations import (
-    DeferralOut,
+    ExplainedDeferralOut,
     ExplainedEntryOut,
     ExplainedJournalOut,
     ExplainedPriceOut,
@@ -167,7 +167,7 @@ def _line(
         base_calculation=subtraction(line.amount_minor if own or base else 0, shares, row.currency),
         taxes=_taxes(line.taxes, tax_rounding, row.currency, of_line=True),
         net_minor=line.net_minor,
-        deferral=DeferralOut(deferral.amount_minor, deferral.starts_at, deferral.ends_at, deferral.product)
+        deferral=ExplainedDeferralOut(deferral.amount_minor, deferral.starts_at, deferral.ends_at, deferral.product)
         if deferral
         else None,
     )

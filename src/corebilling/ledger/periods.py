@@ -10,7 +10,7 @@ from corebilling.ledger.ports import Clocks, Tenants
 from corebilling.ledger.queries import periods as queries
 from corebilling.ledger.queries.models import LedgerPeriod
 from corebilling.ledger.recognition import RevenueRecognition
-from corebilling.ledger.schemas.periods import PeriodOut
+from corebilling.ledger.schemas.periods import ClosedMonthsOut
 from corebilling.platform.db import Tx
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
@@ -25,7 +25,7 @@ class LedgerPeriods:
         self._tenants = tenants
         self._recognition = recognition
 
-    async def close(self, tx: Tx, tenant_id: UUID, through: str, closed_by: str) -> PeriodOut:
+    async def close(self, tx: Tx, tenant_id: UUID, through: str, closed_by: str) -> ClosedMonthsOut:
         """Close all months through one such as `2026-01`, after posting what they earned of deferred revenue.
 
         Waits for those who post at the moment. Raises `Invalid` for a month that isn't over in the tenant's time, `Conflict`
@@ -58,7 +58,7 @@ class LedgerPeriods:
         assert row is not None
         return _shown(row)
 
-    async def find(self, tx: Tx, tenant_id: UUID, *, before: date | None, limit: int) -> list[PeriodOut]:
+    async def find(self, tx: Tx, tenant_id: UUID, *, before: date | None, limit: int) -> list[ClosedMonthsOut]:
         """What was closed, the latest first, before the month given by its first day."""
         rows = await queries.list_periods(tx.conn, tenant_id=tenant_id, before=before, page=limit)
         return [_shown(row) for row in rows]
@@ -74,5 +74,5 @@ def _first_day(month: str) -> date:
     return day
 
 
-def _shown(row: LedgerPeriod) -> PeriodOut:
-    return PeriodOut(f"{row.month:%Y-%m}", row.open_from.astimezone(UTC), row.closed_at, row.closed_by)
+def _shown(row: LedgerPeriod) -> ClosedMonthsOut:
+    return ClosedMonthsOut(f"{row.month:%Y-%m}", row.open_from.astimezone(UTC), row.closed_at, row.closed_by)

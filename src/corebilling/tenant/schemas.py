@@ -45,7 +45,7 @@ RetryDay = Annotated[int, Meta(ge=1, le=365)]
 ReminderDay = Annotated[int, Meta(ge=-365, le=365)]
 
 
-class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SellerAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A postal address as it stands on an envelope; `country` is ISO 3166-1 alpha-2."""
 
     line1: Line | None = None
@@ -56,7 +56,7 @@ class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     country: Country | None = None
 
 
-class TaxIdIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SellerTaxIdIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tax id; spaces and dashes don't matter."""
 
     kind: Annotated[str, Meta(min_length=1, max_length=40, description="Such as eu_vat, fr_vat, gb_vat or us_ein.")]
@@ -67,8 +67,8 @@ class LegalPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """What documents say about the seller. Only the fields sent change; null takes one away."""
 
     legal_name: Line | UnsetType | None = UNSET
-    address: Address | UnsetType | None = UNSET
-    tax_ids: Annotated[list[TaxIdIn], Meta(max_length=10)] | UnsetType = UNSET
+    address: SellerAddress | UnsetType | None = UNSET
+    tax_ids: Annotated[list[SellerTaxIdIn], Meta(max_length=10)] | UnsetType = UNSET
     registration: Line | UnsetType | None = UNSET
     email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$(?!\n)")] | UnsetType | None = UNSET
     phone: Annotated[str, Meta(min_length=1, max_length=40)] | UnsetType | None = UNSET

@@ -8,7 +8,7 @@ from msgspec import UNSET, structs
 from corebilling.kernel.party import DunningTerms, InvoicingTerms, LegalEntity, PostalAddress, TaxId
 from corebilling.tenant.domain.invoicing import checked_terms
 from corebilling.tenant.domain.legal import checked_legal
-from corebilling.tenant.schemas import Address, DunningPatch, InvoicingPatch, LegalPatch, TaxIdIn
+from corebilling.tenant.schemas import DunningPatch, InvoicingPatch, LegalPatch, SellerAddress, SellerTaxIdIn
 
 DEFAULTS = "{}"
 
@@ -65,9 +65,9 @@ def _sent(change: msgspec.Struct) -> dict[str, object]:
 
 def _kept(value: object) -> object:
     match value:
-        case Address():
+        case SellerAddress():
             return PostalAddress(**structs.asdict(value))
-        case TaxIdIn():
+        case SellerTaxIdIn():
             return TaxId(value.kind, value.value)
         case list():
             return tuple(_kept(each) for each in value)

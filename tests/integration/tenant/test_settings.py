@@ -7,12 +7,12 @@ from corebilling.kernel.errors import Invalid, NotFound
 from corebilling.kernel.party import DunningTerms, InvoicingTerms, LegalEntity, PostalAddress, TaxId
 from corebilling.platform.db import Database
 from corebilling.tenant.schemas import (
-    Address,
     DunningPatch,
     InvoicingPatch,
     LegalPatch,
+    SellerAddress,
+    SellerTaxIdIn,
     SettingsPatch,
-    TaxIdIn,
     TenantPatch,
 )
 from parties import Parties
@@ -28,14 +28,16 @@ async def test_settings_merge_field_by_field_and_documents_see_them(parties: Par
         await parties.tenants.update_settings(
             tx,
             mine,
-            SettingsPatch(legal=LegalPatch(legal_name="Mine SAS", address=Address(city="Paris", country="FR"))),
+            SettingsPatch(legal=LegalPatch(legal_name="Mine SAS", address=SellerAddress(city="Paris", country="FR"))),
         )
         await parties.tenants.update_settings(
             tx,
             mine,
             SettingsPatch(
                 country="MC",
-                legal=LegalPatch(tax_ids=[TaxIdIn("eu_vat", "FR 40 303 265 045")], iban="FR7630006000011234567890189"),
+                legal=LegalPatch(
+                    tax_ids=[SellerTaxIdIn("eu_vat", "FR 40 303 265 045")], iban="FR7630006000011234567890189"
+                ),
                 invoicing=InvoicingPatch(locale="fr-FR", dunning=DunningPatch(finally_do="none")),
             ),
         )
@@ -71,7 +73,7 @@ async def test_administrators_change_the_same_settings(parties: Parties, db: Dat
     [
         (SettingsPatch(country="UK"), "/country"),
         (SettingsPatch(legal=LegalPatch(iban="FR76")), "/legal/iban"),
-        (SettingsPatch(legal=LegalPatch(tax_ids=[TaxIdIn("vat", "1")])), "/legal/tax_ids/0/kind"),
+        (SettingsPatch(legal=LegalPatch(tax_ids=[SellerTaxIdIn("vat", "1")])), "/legal/tax_ids/0/kind"),
         (SettingsPatch(invoicing=InvoicingPatch(number_pattern="{number}")), "/invoicing/number_pattern"),
         (SettingsPatch(invoicing=InvoicingPatch(locale="xx")), "/invoicing/locale"),
     ],

@@ -5,7 +5,7 @@ from corebilling.kernel.errors import Invalid
 from corebilling.kernel.party import DunningTerms, InvoicingTerms, LegalEntity, PostalAddress, TaxId
 from corebilling.tenant.domain.invoicing import checked_terms, require_pattern
 from corebilling.tenant.domain.legal import checked_legal
-from corebilling.tenant.schemas import Address, DunningPatch, InvoicingPatch, LegalPatch, TaxIdIn
+from corebilling.tenant.schemas import DunningPatch, InvoicingPatch, LegalPatch, SellerAddress, SellerTaxIdIn
 from corebilling.tenant.stored_terms import DEFAULTS, changed_legal, changed_terms, legal_of, terms_of
 
 
@@ -66,8 +66,10 @@ def test_only_the_fields_sent_change() -> None:
     stored = changed_terms(DEFAULTS, InvoicingPatch(draft_hours=24, dunning=DunningPatch(retry_days=[1, 2])))
     stored = changed_terms(stored, InvoicingPatch(locale="FR-fr", dunning=DunningPatch(finally_do="none")))
     assert terms_of(stored) == InvoicingTerms(draft_hours=24, locale="fr-FR", dunning=DunningTerms((1, 2), "none"))
-    legal = changed_legal(DEFAULTS, LegalPatch(legal_name="Example SAS", address=Address(city="Paris", country="FR")))
-    legal = changed_legal(legal, LegalPatch(tax_ids=[TaxIdIn("eu_vat", "FR 40 303 265 045")]))
+    legal = changed_legal(
+        DEFAULTS, LegalPatch(legal_name="Example SAS", address=SellerAddress(city="Paris", country="FR"))
+    )
+    legal = changed_legal(legal, LegalPatch(tax_ids=[SellerTaxIdIn("eu_vat", "FR 40 303 265 045")]))
     assert legal_of(legal) == LegalEntity(
         legal_name="Example SAS",
         address=PostalAddress(city="Paris", country="FR"),

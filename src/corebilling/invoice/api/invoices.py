@@ -123,7 +123,7 @@ async def create_invoice(
     return await edge.command(lambda tx: invoice_service.create_draft(tx, edge.tenant_id, data), status=201)
 
 
-@post("/v1/invoices/preview", scope=WRITE, status_code=200, summary="Preview a one-off invoice")
+@post("/v1/invoices/preview", scope=READ, status_code=200, summary="Preview a one-off invoice")
 async def preview_invoice(
     data: InvoiceCreate, edge: NamedDependency[Edge], invoice_service: NamedDependency[InvoiceService]
 ) -> InvoicePreviewOut:

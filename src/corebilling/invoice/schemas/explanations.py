@@ -40,7 +40,7 @@ class ExplainedTaxOut(TaxOut, frozen=True):
     calculation: str
 
 
-class DeferralOut(msgspec.Struct, frozen=True):
+class ExplainedDeferralOut(msgspec.Struct, frozen=True):
     """What of a line is earned later: evenly over the days of `[period_start, period_end)`."""
 
     amount_minor: int
@@ -84,7 +84,7 @@ class LineExplanation(msgspec.Struct, frozen=True):
     base_calculation: str
     taxes: list[ExplainedTaxOut]
     net_minor: int
-    deferral: DeferralOut | None
+    deferral: ExplainedDeferralOut | None
 
 
 class ReceiptOut(msgspec.Struct, frozen=True):

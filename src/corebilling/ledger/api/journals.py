@@ -8,7 +8,7 @@ from corebilling.ledger.api.reports import SCOPE, From, To
 from corebilling.ledger.manual import ManualJournals
 from corebilling.ledger.periods import LedgerPeriods
 from corebilling.ledger.schemas.journals import AccountCreate, JournalDetailOut, JournalOut, ManualJournalCreate
-from corebilling.ledger.schemas.periods import PeriodClose, PeriodOut
+from corebilling.ledger.schemas.periods import ClosedMonthsOut, PeriodClose
 from corebilling.ledger.schemas.reports import AccountOut
 from corebilling.ledger.service import LedgerService
 from corebilling.platform.db import Tx
@@ -91,7 +91,7 @@ async def show_journal(
 @post("/v1/ledger/periods", scope=SCOPE, status_code=201, summary="Close months")
 async def close_period(
     data: PeriodClose, edge: NamedDependency[Edge], ledger_periods: NamedDependency[LedgerPeriods]
-) -> Response[PeriodOut]:
+) -> Response[ClosedMonthsOut]:
     """Closes all months through this one, for good: whatever is posted later takes effect in a month that is open."""
     return await edge.command(
         lambda tx: ledger_periods.close(tx, edge.tenant_id, data.through, edge.principal.subject), status=201
@@ -104,7 +104,7 @@ async def list_periods(
     ledger_periods: NamedDependency[LedgerPeriods],
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
-) -> Page[PeriodOut]:
+) -> Page[ClosedMonthsOut]:
     """The latest first. A closing that skipped months closed them as well."""
     before = _month(cursor)
     rows = await edge.query(lambda tx: ledger_periods.find(tx, edge.tenant_id, before=before, limit=limit + 1))

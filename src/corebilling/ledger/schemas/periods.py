@@ -13,7 +13,7 @@ class PeriodClose(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     through: Period
 
 
-class PeriodOut(msgspec.Struct, frozen=True):
+class ClosedMonthsOut(msgspec.Struct, frozen=True):
     """A closing; `id` is the last month that it closed, `open_from` the first instant that can be posted at since."""
 
     id: str
