@@ -22,7 +22,9 @@ BODIES = [
     pytest.param(kind, id=f"{method} {path} {media}")
     for method, path, handler in HANDLERS
     for media, kind in declaration_of(handler).consumes.items()
+    if media.endswith("json")
 ]
+"""Pictures have no example that could be read."""
 
 
 def definitions(value: Any, name: str = "") -> Iterator[dict[str, Any]]:
@@ -62,7 +64,8 @@ def test_the_document_shows_them() -> None:
         content
         for path in document(declared_handlers(APP), "0", EXAMPLES)["paths"].values()
         for operation in path.values()
-        for content in operation.get("requestBody", {}).get("content", {}).values()
+        for media, content in operation.get("requestBody", {}).get("content", {}).items()
+        if media.endswith("json")
     ]
     assert len(shown) >= len(BODIES)
     assert all("example" in content for content in shown)

@@ -34,6 +34,9 @@ from corebilling.platform.http import (
 SCOPE = "billing:admin"
 _JSON = "application/json"
 
+Notice = dict[str, Any]
+"""Read as it came, after its signature."""
+
 
 @post("/v1/gateway-accounts", scope=SCOPE, summary="Add an account at a payment gateway")
 async def create_gateway_account(
@@ -95,7 +98,7 @@ async def list_gateway_notices(
     "/v1/gateways/{gateway:str}/{account_id:uuid}/webhook",
     scope=PUBLIC,
     status_code=200,
-    consumes={_JSON: dict[str, Any]},
+    consumes={_JSON: Notice},
     summary="Take a notice of a payment gateway",
 )
 async def take_gateway_notice(
@@ -134,6 +137,20 @@ EXAMPLES = {
         "webhook_secret": "whsec_5fK2mQ8vXw1yT3hB",
     },
     GatewayAccountPatch: {"status": "disabled"},
+    Notice: {
+        "id": "evt_1",
+        "type": "payment_intent.succeeded",
+        "data": {
+            "object": {
+                "id": "pi_1",
+                "status": "succeeded",
+                "amount": 2500,
+                "amount_received": 2500,
+                "currency": "eur",
+                "metadata": {"reference": "019a7c1e-6b1f-7c3a-9a55-2f0d8f1f9f10"},
+            }
+        },
+    },
 }
 """By the type of the body."""
 
