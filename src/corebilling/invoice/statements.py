@@ -18,7 +18,7 @@ from corebilling.invoice.schemas.statements import (
     StatementRequest,
     StatementRunResult,
 )
-from corebilling.kernel.errors import Invalid, NotFound, invalid_field
+from corebilling.kernel.errors import NotFound, invalid_field
 from corebilling.kernel.period import local_month
 from corebilling.platform.db import Tx
 from corebilling.platform.jobs.kinds import Chunk, Job
@@ -111,7 +111,7 @@ class Statements:
         customer_id = await self._customers.filter_id(tx, tenant_id, wanted.customer)
         start = end = None
         if wanted.period is not None:
-            start, end = await self._month(tx, tenant_id, wanted.period)
+            start, end = await self._month(tx, tenant_id, wanted.period, "/query/period")
         found = await queries.list_statements(
             tx.conn,
             tenant_id=tenant_id,
@@ -166,16 +166,16 @@ class Statements:
         if request.period is not None and request.start is None and request.end is None:
             return await self._month(tx, tenant_id, request.period)
         if request.period is not None or request.start is None or request.end is None:
-            raise Invalid("name either a period such as 2026-01, or from and to", code="statement_period")
+            raise invalid_field("/period", "name either a month such as 2026-01 here, or from and to")
         if not _EARLIEST <= request.start < request.end:
             raise invalid_field("/to", "must be after `from`, and both after 1970")
         return request.start.astimezone(UTC), request.end.astimezone(UTC)
 
-    async def _month(self, tx: Tx, tenant_id: UUID, period: str) -> tuple[datetime, datetime]:
+    async def _month(self, tx: Tx, tenant_id: UUID, period: str, pointer: str = "/period") -> tuple[datetime, datetime]:
         profile = (await self._tenants.profiles(tx, [tenant_id])).get(tenant_id)
         if profile is None:
             raise NotFound(f"there is no tenant {tenant_id}; check the id", code="tenant_not_found")
-        return local_month(period, profile.time_zone)
+        return local_month(period, profile.time_zone, pointer)
 
 
 def unknown(statement_id: UUID) -> NotFound:

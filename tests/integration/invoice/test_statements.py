@@ -1,6 +1,5 @@
-"""Statements drawn up from real books: they add up, they join, and however often a run is broken off, each is made once."""
+"""Statements drawn up from real books: they add up, they join, and they show what moved by name."""
 
-import asyncio
 import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -13,90 +12,23 @@ import psycopg
 import pytest
 
 from billing_world import DAY
-from books import CLOSED_AT, Books, flat
-from corebilling.events.invoice import StatementGenerated
-from corebilling.invoice.jobs import JOBS
+from books import CLOSED_AT, flat
 from corebilling.invoice.schemas.statements import StatementOut, StatementRequest, StatementRunResult
 from corebilling.invoice.schemas.wallets import GrantCreate
-from corebilling.invoice.statements import StatementFilter, Statements
 from corebilling.invoice.wallet_service import WalletService
-from corebilling.kernel.accounts import CASH, CUSTOMER_CREDIT, RECEIVABLE, REVENUE
-from corebilling.kernel.errors import Conflict, Invalid, NotFound
+from corebilling.kernel.accounts import CASH, CUSTOMER_CREDIT
+from corebilling.kernel.errors import Invalid, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.kernel.journal import DocumentType, EntryDraft, JournalDraft
 from corebilling.ledger.sub_ledger import SubLedger
 from corebilling.payment.schemas import PaymentCreate
-from corebilling.platform.clock import wall_clock
-from corebilling.platform.db import Database, Tx
-from corebilling.platform.jobs.kinds import Chunk, Job, JobHost
-from corebilling.platform.jobs.service import JobService
-from corebilling.platform.jobs.worker import JobWorker
+from corebilling.platform.db import Database
+from stated import FEBRUARY, JANUARY, MARCH, Office
 
-JANUARY, FEBRUARY, MARCH = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 MONTHS = ("2026-01", "2026-02", "2026-03")
 _BALANCE = """SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM entries e
   JOIN journals j ON j.tenant_id = e.tenant_id AND j.journal_id = e.journal_id
   WHERE e.tenant_id = %s AND e.customer_id = %s AND e.currency = %s AND j.effective_at < %s"""
-
-
-class Office:
-    """Statements as production wires them, and what tests post and ask."""
-
-    def __init__(self, db: Database, *, customers_a_chunk: int = 3) -> None:
-        self.db = db
-        self.books = Books(db)
-        self.jobs = JobService(clock=wall_clock)
-        self.statements = Statements(
-            jobs=self.jobs,
-            clocks=self.books.tenants,
-            tenants=self.books.tenants,
-            customers=self.books.customers,
-            sub_ledger=SubLedger(),
-            customers_a_chunk=customers_a_chunk,
-        )
-
-    def worker(self, service: Statements | None = None, *, later: timedelta = timedelta(), **more: Any) -> JobWorker:
-        """A worker whose clock is ahead by `later`."""
-        hosts = [JobHost(service or self.statements, JOBS)]
-        return JobWorker(self.db, hosts, clock=lambda: wall_clock() + later, **more)
-
-    async def start(self, tenant: UUID, **wanted: Any) -> UUID:
-        """Queue a run; its job."""
-        async with self.db.tenant(tenant) as tx:
-            return (await self.statements.start(tx, tenant, StatementRequest(**wanted))).id
-
-    async def result(self, tenant: UUID, job_id: UUID) -> StatementRunResult:
-        """What a finished run came to."""
-        async with self.db.tenant(tenant) as tx:
-            job = await self.jobs.get(tx, tenant, job_id)
-            items = await self.jobs.items(tx, tenant, job_id, after=None, limit=1000)
-        assert job.state == "succeeded", (job.state, job.error)
-        assert job.progress.done == job.progress.total
-        found = msgspec.json.decode(bytes(job.result or b""), type=StatementRunResult)
-        assert len(items) == found.statements
-        return found
-
-    async def run(self, tenant: UUID, period: str = "2026-01", **wanted: Any) -> StatementRunResult:
-        """A whole run."""
-        job_id = await self.start(tenant, period=period, **wanted)
-        while await self.worker().work_once():
-            pass
-        return await self.result(tenant, job_id)
-
-    async def made(self, tenant: UUID, **wanted: Any) -> list[StatementOut]:
-        """Statements, oldest first."""
-        async with self.db.tenant(tenant) as tx:
-            found = await self.statements.find(tx, tenant, StatementFilter(**wanted), after=None, limit=1000)
-        return found[::-1]
-
-    async def post(self, tenant: UUID, customer: UUID, amount_minor: int, at: datetime, currency: str = "EUR") -> None:
-        """A journal by which the customer owes more or less."""
-        kind: DocumentType = "invoice" if amount_minor > 0 else "payment"
-        other = EntryDraft(REVENUE if amount_minor > 0 else CASH, -amount_minor)
-        entries = (EntryDraft(RECEIVABLE, amount_minor, customer), other)
-        draft = JournalDraft(tenant, kind, new_id(), currency, at, kind.capitalize(), entries)
-        async with self.db.tenant(tenant) as tx:
-            await self.books.ledger.post(tx, [draft])
 
 
 @pytest.fixture
@@ -196,90 +128,6 @@ async def test_who_did_nothing_and_owes_nothing_gets_none(office: Office) -> Non
     }
 
 
-async def test_running_again_gives_only_what_is_missing(office: Office) -> None:
-    tenant = await office.books.tenant()
-    first, second = [await office.books.customer(tenant, name) for name in ("first", "second")]
-    await office.post(tenant, first, 500, JANUARY + DAY)
-    await office.post(tenant, second, 300, JANUARY + DAY)
-    assert await office.run(tenant, customer_id="second") == StatementRunResult(1, 1, 0)
-    [alone] = await office.made(tenant)
-    assert alone.customer_id == second
-    assert await office.run(tenant) == StatementRunResult(2, 1, 1)
-    assert await office.run(tenant) == StatementRunResult(2, 0, 2)
-    assert len(await office.made(tenant)) == 2
-    assert [one.id for one in await office.made(tenant, customer="second")] == [alone.id]
-    assert await office.made(tenant, customer="nobody") == []
-    assert await office.made(tenant, currency="USD") == []
-
-
-class Dying(Statements):
-    """A worker that is killed when its `last` chunk has done all but commit."""
-
-    last = 2
-
-    async def step(self, tx: Tx, job: Job) -> Chunk:
-        chunk = await super().step(tx, job)
-        self.last -= 1
-        if not self.last:
-            self.dead = True
-            await asyncio.Event().wait()
-        return chunk
-
-    dead = False
-
-
-async def test_a_killed_worker_leaves_nobody_out_and_nobody_twice(office: Office, owner_url: str) -> None:
-    tenant = await office.books.tenant()
-    customers = [await office.books.customer(tenant, f"k{n:02}") for n in range(10)]
-    for number, customer in enumerate(customers, 1):
-        await office.post(tenant, customer, number, JANUARY + DAY)
-    job_id = await office.start(tenant, period="2026-01")
-    dying = Dying(
-        jobs=office.jobs, clocks=office.books.tenants, tenants=office.books.tenants, customers=office.books.customers,
-        sub_ledger=SubLedger(), customers_a_chunk=3,
-    )  # fmt: skip
-    killed = asyncio.create_task(office.worker(dying).work_once())
-    async with asyncio.timeout(30):
-        while not dying.dead:
-            await asyncio.sleep(0.01)
-    killed.cancel()
-    await asyncio.gather(killed, return_exceptions=True)
-
-    assert len(await office.made(tenant)) == 3, "of the second chunk nothing is left"
-    async with office.db.tenant(tenant) as tx:
-        job = await office.jobs.get(tx, tenant, job_id)
-    assert (job.state, job.progress.done, job.progress.total) == ("running", 3, 10)
-    other = office.worker(later=timedelta(minutes=5))
-    while await other.work_once():
-        pass
-    assert await office.result(tenant, job_id) == StatementRunResult(10, 10, 0)
-    assert sorted(one.customer_id for one in await office.made(tenant)) == sorted(customers)
-    query = "SELECT payload::text FROM billing_events WHERE tenant_id = %s AND subject = 'statement.generated'"
-    with psycopg.connect(owner_url) as conn:
-        rows = conn.execute(query, (tenant,)).fetchall()
-    told = [msgspec.json.decode(text, type=StatementGenerated) for (text,) in rows]
-    assert sorted(event.customer_id for event in told) == sorted(customers)
-    assert {event.closing_minor for event in told} == set(range(1, 11))
-
-
-async def test_two_runs_at_once_make_each_statement_once(office: Office) -> None:
-    tenant = await office.books.tenant()
-    for number in range(8):
-        await office.post(tenant, await office.books.customer(tenant, f"t{number}"), 100, JANUARY + DAY)
-    jobs = [await office.start(tenant, period="2026-01") for _ in range(2)]
-
-    async def work() -> None:
-        worker = office.worker()
-        while await worker.work_once():
-            pass
-
-    await asyncio.gather(work(), work())
-    results = [await office.result(tenant, job_id) for job_id in jobs]
-    assert sum(result.statements for result in results) == 8
-    assert sum(result.there_before for result in results) == 8
-    assert len(await office.made(tenant)) == 8
-
-
 async def test_a_tenant_sees_and_makes_its_own_only(office: Office) -> None:
     ours, theirs = [await office.books.tenant() for _ in range(2)]
     for tenant in (ours, theirs):
@@ -352,15 +200,6 @@ async def test_the_database_refuses_to_change_one_and_to_make_it_twice(
     other = "jsonb_build_object('currency', 'USD', 'closing_minor', 7)"
     with psycopg.connect(owner_url) as conn, pytest.raises(psycopg.errors.IntegrityError):
         conn.execute(change.format(row=row, other=other))  # type: ignore[arg-type]
-
-
-async def test_too_many_runs_at_once_are_refused(office: Office) -> None:
-    tenant = await office.books.tenant()
-    with pytest.raises(Conflict):
-        for _ in range(12):
-            await office.start(tenant, period="2026-01")
-    while await office.worker().work_once():
-        pass
 
 
 async def test_refunds_that_are_promised_are_still_the_customers(office: Office) -> None:
