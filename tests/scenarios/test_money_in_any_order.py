@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from callers import Caller
+from corebilling.cli.bootstrap import ledger_proof
 from corebilling.cli.local import LocalInstallation
 from factories import PATIENCE_SECONDS, event
 
@@ -34,42 +35,6 @@ DIGITS = {"EUR": "0.01", "JPY": "1", "KWD": "0.001"}
 amounts = st.integers(1, 50_000)
 picks = st.integers(0, 1_000)
 currencies = st.sampled_from(CURRENCIES)
-
-
-class Caller:
-    """One tenant's key. What conflicts with the present state answers None; anything else but success fails the test."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._http = httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=60)
-
-    def get(self, path: str, **query: Any) -> Any:
-        return self._read("GET", path, params=query)
-
-    def all(self, path: str, **query: Any) -> list[Any]:
-        items, cursor = [], None
-        while True:
-            page = self.get(path, limit=500, **query, **({"cursor": cursor} if cursor else {}))
-            items += page["data"]
-            if (cursor := page.get("next_cursor")) is None:
-                return items
-
-    def post(self, path: str, body: Any) -> Any:
-        return self._read("POST", path, json=body)
-
-    def attempt(self, path: str, body: Any) -> Any:
-        answer = self._http.post(path, json=body)
-        if answer.status_code == 409:
-            return None
-        assert answer.is_success, f"{path} answered {answer.status_code}: {answer.text}"
-        return answer.json()
-
-    def close(self) -> None:
-        self._http.close()
-
-    def _read(self, method: str, path: str, **request: Any) -> Any:
-        answer = self._http.request(method, path, **request)
-        assert answer.is_success, f"{method} {path} answered {answer.status_code}: {answer.text}"
-        return answer.json() if answer.content else None
 
 
 class Money(RuleBasedStateMachine):
@@ -104,7 +69,7 @@ class Money(RuleBasedStateMachine):
         secret = self.platform.post(f"/v1/tenants/{tenant['id']}/api-keys", key)["secret"]
         self.api = Caller(self.url, secret)
         self.made.append(tenant["id"])
-        self.api._http.patch("/v1/settings", json={"invoicing": {"tax_rounding": per}}).raise_for_status()
+        self.api.change("/v1/settings", {"invoicing": {"tax_rounding": per}})
         if tax != "0":
             rate = {"name": "VAT", "rate": tax, "country": "FR", "inclusive": inclusive}
             self.api.post("/v1/admin/pricing/tax-rates", rate)
@@ -132,7 +97,13 @@ class Money(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if self.api is not self.platform:
+            self.every_invoice_verifies()
             self.api.close()
+
+    def every_invoice_verifies(self) -> None:
+        for invoice in self.api.all("/v1/invoices"):
+            answer = self.api.get(f"/v1/invoices/{invoice['id']}/verify")
+            assert answer == {"verified": True, "findings": []}, (invoice["number"], answer["findings"])
 
     # --- what happens
 
@@ -319,3 +290,5 @@ def test_documents_wallets_and_ledger_agree_after_every_step(
     )
     run_state_machine_as_test(world, settings=quick)
     platform.close()
+    proof = ledger_proof(installation.app_url)
+    assert proof.holds, proof.mismatches
