@@ -110,6 +110,8 @@ SELECT * FROM credit_notes
 WHERE tenant_id = @tenant_id AND credit_note_id < @before_id::uuid
   AND (sqlc.narg('customer_id')::uuid IS NULL OR customer_id = sqlc.narg('customer_id'))
   AND (sqlc.narg('invoice_id')::uuid IS NULL OR invoice_id = sqlc.narg('invoice_id'))
+  AND (sqlc.narg('issued_from')::timestamptz IS NULL OR issued_at >= sqlc.narg('issued_from'))
+  AND (sqlc.narg('issued_to')::timestamptz IS NULL OR issued_at < sqlc.narg('issued_to'))
 ORDER BY credit_note_id DESC
 LIMIT @page::int;
 

@@ -34,6 +34,8 @@ RETURNING tenant_id, payment_id;
 -- One page of a tenant's payments, newest first.
 SELECT * FROM payments WHERE tenant_id = @tenant_id AND payment_id < @before_id::uuid
   AND (sqlc.narg('status')::text IS NULL OR status = sqlc.narg('status'))
+  AND (sqlc.narg('paid_from')::timestamptz IS NULL OR paid_at >= sqlc.narg('paid_from'))
+  AND (sqlc.narg('paid_to')::timestamptz IS NULL OR paid_at < sqlc.narg('paid_to'))
 ORDER BY payment_id DESC
 LIMIT @page::int;
 
@@ -41,6 +43,8 @@ LIMIT @page::int;
 -- The same of one customer.
 SELECT * FROM payments WHERE tenant_id = @tenant_id AND customer_id = @customer_id AND payment_id < @before_id::uuid
   AND (sqlc.narg('status')::text IS NULL OR status = sqlc.narg('status'))
+  AND (sqlc.narg('paid_from')::timestamptz IS NULL OR paid_at >= sqlc.narg('paid_from'))
+  AND (sqlc.narg('paid_to')::timestamptz IS NULL OR paid_at < sqlc.narg('paid_to'))
 ORDER BY payment_id DESC
 LIMIT @page::int;
 
@@ -53,6 +57,8 @@ SELECT * FROM payments p WHERE p.tenant_id = @tenant_id AND p.payment_id < @befo
     SELECT a.payment_id FROM payment_allocations a WHERE a.tenant_id = @tenant_id AND a.invoice_id = @invoice_id)
   AND (sqlc.narg('customer_id')::uuid IS NULL OR p.customer_id = sqlc.narg('customer_id'))
   AND (sqlc.narg('status')::text IS NULL OR p.status = sqlc.narg('status'))
+  AND (sqlc.narg('paid_from')::timestamptz IS NULL OR p.paid_at >= sqlc.narg('paid_from'))
+  AND (sqlc.narg('paid_to')::timestamptz IS NULL OR p.paid_at < sqlc.narg('paid_to'))
 ORDER BY p.payment_id DESC
 LIMIT @page::int;
 

@@ -1,6 +1,7 @@
 """Credit notes as answers."""
 
 from collections import defaultdict
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -24,12 +25,28 @@ from corebilling.kernel.journal import PostedDocument
 from corebilling.platform.db import Tx
 
 
+class CreditNoteFilter(msgspec.Struct, frozen=True):
+    """Which credit notes; all that is given must hold. `customer` is an id or external id; issued in `[issued_from, issued_to)`."""
+
+    customer: str | None = None
+    invoice_id: UUID | None = None
+    issued_from: datetime | None = None
+    issued_to: datetime | None = None
+
+
 async def find(
-    tx: Tx, tenant_id: UUID, customer_id: UUID | None, invoice_id: UUID | None, before: UUID, limit: int
+    tx: Tx, tenant_id: UUID, wanted: CreditNoteFilter, customer_id: UUID | None, before: UUID, limit: int
 ) -> list[CreditNoteOut]:
-    """Credit notes without their lines, newest first."""
+    """Credit notes without their lines, newest first; `customer_id` is who is wanted."""
     rows = await queries.list_credit_notes(
-        tx.conn, tenant_id=tenant_id, before_id=before, customer_id=customer_id, invoice_id=invoice_id, page=limit
+        tx.conn,
+        tenant_id=tenant_id,
+        before_id=before,
+        customer_id=customer_id,
+        invoice_id=wanted.invoice_id,
+        issued_from=wanted.issued_from,
+        issued_to=wanted.issued_to,
+        page=limit,
     )
     return [_summary(row) for row in rows]
 

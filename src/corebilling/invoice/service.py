@@ -14,6 +14,7 @@ from corebilling.events.subscription import SubscriptionStatusChanged
 from corebilling.invoice import collectable, credit_notes, finding, proof, reading, settling, stored
 from corebilling.invoice.billing import RatingBilling
 from corebilling.invoice.credit_issuing import CreditIssuing
+from corebilling.invoice.credit_notes import CreditNoteFilter
 from corebilling.invoice.crediting import Crediting
 from corebilling.invoice.drafting import Drafting, unknown
 from corebilling.invoice.finalising import Finalising
@@ -247,18 +248,11 @@ class InvoiceService:
         return await proof.documents(tx, document_type, after, limit)
 
     async def find_credit_notes(
-        self,
-        tx: Tx,
-        tenant_id: UUID,
-        *,
-        customer: str | None,
-        invoice_id: UUID | None,
-        after: UUID | None,
-        limit: int,
+        self, tx: Tx, tenant_id: UUID, wanted: CreditNoteFilter, *, after: UUID | None, limit: int
     ) -> list[CreditNoteOut]:
-        """Credit notes without their lines, newest first, after the id given; `customer` is an id or external id."""
-        customer_id = await self._customers.filter_id(tx, tenant_id, customer)
-        return await credit_notes.find(tx, tenant_id, customer_id, invoice_id, after or _NEWEST, limit)
+        """Credit notes without their lines, newest first, after the id given."""
+        customer_id = await self._customers.filter_id(tx, tenant_id, wanted.customer)
+        return await credit_notes.find(tx, tenant_id, wanted, customer_id, after or _NEWEST, limit)
 
     async def get_credit_note(self, tx: Tx, tenant_id: UUID, credit_note_id: UUID) -> CreditNoteDetailOut:
         """A credit note with its lines and what it settled. Raises `NotFound`."""

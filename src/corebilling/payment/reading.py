@@ -1,6 +1,7 @@
 """Payments, refunds, disputes and collections as they are shown."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -33,7 +34,7 @@ _NEWEST = UUID(int=2**128 - 1)
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which ones; all that is given must hold. Newest first, after the id given."""
+    """Which ones; all that is given must hold. Newest first, after the id given. Payments: paid in `[paid_from, paid_to)`."""
 
     after: UUID | None
     limit: int
@@ -42,6 +43,8 @@ class Wanted(msgspec.Struct, frozen=True):
     payment_id: UUID | None = None
     status: str | None = None
     dunning: bool = False
+    paid_from: datetime | None = None
+    paid_to: datetime | None = None
 
     @property
     def before(self) -> UUID:
@@ -70,17 +73,20 @@ async def find_payments(tx: Tx, tenant_id: UUID, wanted: Wanted) -> list[Payment
     if wanted.invoice_id is not None:
         rows = await payments.list_invoice_payments(
             tx.conn, tenant_id=tenant_id, invoice_id=wanted.invoice_id, before_id=wanted.before,
-            customer_id=wanted.customer_id, status=wanted.status, page=wanted.limit,
+            customer_id=wanted.customer_id, status=wanted.status, paid_from=wanted.paid_from,
+            paid_to=wanted.paid_to, page=wanted.limit,
         )  # fmt: skip
     elif wanted.customer_id is not None:
         rows = await payments.list_customer_payments(
             tx.conn, tenant_id=tenant_id, customer_id=wanted.customer_id, before_id=wanted.before,
-            status=wanted.status, page=wanted.limit,
+            status=wanted.status, paid_from=wanted.paid_from,
+            paid_to=wanted.paid_to, page=wanted.limit,
         )  # fmt: skip
     else:
         rows = await payments.list_payments(
-            tx.conn, tenant_id=tenant_id, before_id=wanted.before, status=wanted.status, page=wanted.limit
-        )
+            tx.conn, tenant_id=tenant_id, before_id=wanted.before, status=wanted.status,
+            paid_from=wanted.paid_from, paid_to=wanted.paid_to, page=wanted.limit,
+        )  # fmt: skip
     return await _with_allocations(tx, tenant_id, rows)
 
 

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from time import perf_counter
 from uuid import UUID
 
+import msgspec
+
 from corebilling.events.envelope import Envelope
 from corebilling.events.invoice import CreditIssued, InvoiceGenerated
 from corebilling.kernel.errors import Invalid, invalid_field
@@ -77,14 +79,14 @@ class PaymentService:
         invoice_id: UUID | None = None,
         customer: str | None = None,
         status: str | None = None,
+        paid_from: datetime | None = None,
+        paid_to: datetime | None = None,
         after: UUID | None,
         limit: int,
     ) -> list[PaymentOut]:
         """Payments, newest first, after the id given; `customer` is an id or external id."""
-        customer_id = await self._others.customers.filter_id(tx, tenant_id, customer)
-        return await reading.find_payments(
-            tx, tenant_id, Wanted(after, limit, customer_id=customer_id, invoice_id=invoice_id, status=status)
-        )
+        wanted = Wanted(after, limit, invoice_id=invoice_id, status=status, paid_from=paid_from, paid_to=paid_to)
+        return await reading.find_payments(tx, tenant_id, await self._of(tx, tenant_id, wanted, customer))
 
     async def receipts(self, tx: Tx, tenant_id: UUID, invoice_ids: Sequence[UUID]) -> list[Receipt]:
         """What payments paid of invoices, for who must hold it against what the invoices say."""
@@ -188,15 +190,8 @@ class PaymentService:
         return await documents(tx, document_type, after, limit)
 
     async def _of(self, tx: Tx, tenant_id: UUID, wanted: Wanted, customer: str | None) -> Wanted:
-        return Wanted(
-            wanted.after,
-            wanted.limit,
-            await self._others.customers.filter_id(tx, tenant_id, customer),
-            wanted.invoice_id,
-            wanted.payment_id,
-            wanted.status,
-            wanted.dunning,
-        )
+        customer_id = await self._others.customers.filter_id(tx, tenant_id, customer)
+        return msgspec.structs.replace(wanted, customer_id=customer_id)
 
 
 def _check(wanted: PaymentCreate) -> None:

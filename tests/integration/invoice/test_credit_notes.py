@@ -11,6 +11,7 @@ from psycopg import errors
 from books import JANUARY, Books, charge
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingCompleted
+from corebilling.invoice.credit_notes import CreditNoteFilter
 from corebilling.invoice.downloads import Downloads
 from corebilling.invoice.files import Files
 from corebilling.invoice.pdf.credit_notes import printable_credit_note
@@ -60,7 +61,7 @@ class Story:
         service = self.books.invoices
         async with self.books.db.tenant(self.tenant) as tx:
             rows = await service.find_credit_notes(
-                tx, self.tenant, customer=str(self.customer), invoice_id=None, after=None, limit=10
+                tx, self.tenant, CreditNoteFilter(customer=str(self.customer)), after=None, limit=10
             )
             return [await service.get_credit_note(tx, self.tenant, row.id) for row in rows]
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from books import JANUARY, Books, charge
+from corebilling.invoice.credit_notes import CreditNoteFilter
 from corebilling.invoice.schemas.credit_notes import CreditNoteDetailOut
 from corebilling.kernel.errors import Conflict, Invalid, NotFound
 from corebilling.kernel.ids import new_id
@@ -113,7 +114,7 @@ async def test_what_rating_corrects_goes_to_the_wallet_with_the_tax_of_the_line(
     await books.bill([rated])
     async with db.tenant(shop.tenant) as tx:
         [row] = await books.invoices.find_credit_notes(
-            tx, shop.tenant, customer=str(shop.customer), invoice_id=january.invoice_id, after=None, limit=10
+            tx, shop.tenant, CreditNoteFilter(str(shop.customer), january.invoice_id), after=None, limit=10
         )
         note = await books.invoices.get_credit_note(tx, shop.tenant, row.id)
     assert (note.subtotal_minor, note.tax_minor, note.total_minor, note.balance_minor) == (500, 100, 600, 600)

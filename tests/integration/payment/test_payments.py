@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -55,7 +56,8 @@ async def test_a_payment_settles_the_invoice_and_moves_cash(books: Books, db: Da
 
 async def test_an_invoice_can_be_paid_in_parts_and_stays_open_until_the_last(books: Books, db: Database) -> None:
     tenant = await books.tenant()
-    invoice = await books.invoice(tenant, await books.customer(tenant), flat("20"))
+    customer = await books.customer(tenant)
+    invoice = await books.invoice(tenant, customer, flat("20"))
     async with db.tenant(tenant) as tx:
         await books.payments.create(tx, tenant, money(invoice.id, 500))
         partly = await books.invoices.get(tx, tenant, invoice.id)
@@ -65,6 +67,12 @@ async def test_an_invoice_can_be_paid_in_parts_and_stays_open_until_the_last(boo
             await books.invoices.void(tx, tenant, invoice.id, "no")
         rest = await books.payments.create(tx, tenant, money(invoice.id))
         listed = await books.payments.find(tx, tenant, invoice_id=invoice.id, after=None, limit=10)
+        paid_at = max(payment.paid_at for payment in listed if payment.paid_at)
+        later = await books.payments.find(tx, tenant, paid_from=paid_at + timedelta(seconds=1), after=None, limit=10)
+        until = await books.payments.find(
+            tx, tenant, customer=str(customer), paid_to=paid_at + timedelta(seconds=1), after=None, limit=10
+        )
+    assert (len(later), len(until)) == (0, 2)
     assert (partly.status, partly.due_minor) == ("open", 1500)
     assert [payment.amount_minor for payment in listed] == [rest.amount_minor, 500] == [1500, 500]
 

@@ -1,7 +1,9 @@
 """Routes of credit notes."""
 
+from datetime import datetime
 from uuid import UUID
 
+from corebilling.invoice.credit_notes import CreditNoteFilter
 from corebilling.invoice.schemas.credit_notes import (
     CreditNoteCreate,
     CreditNoteDetailOut,
@@ -32,15 +34,18 @@ async def list_credit_notes(
     invoice_service: NamedDependency[InvoiceService],
     customer_id: str | None = None,
     invoice_id: UUID | None = None,
+    issued_from: datetime | None = None,
+    issued_to: datetime | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[CreditNoteOut]:
-    """Newest first, without lines; `customer_id` is an id or external id, `invoice_id` the invoice that they correct."""
-    after = after_id(cursor)
+    """Newest first, without lines. All filters that are given must hold.
+
+    `customer_id` is an id or external id, `invoice_id` the invoice that they correct; `issued_to` is exclusive.
+    """
+    after, wanted = after_id(cursor), CreditNoteFilter(customer_id, invoice_id, issued_from, issued_to)
     rows = await edge.query(
-        lambda tx: invoice_service.find_credit_notes(
-            tx, edge.tenant_id, customer=customer_id, invoice_id=invoice_id, after=after, limit=limit + 1
-        )
+        lambda tx: invoice_service.find_credit_notes(tx, edge.tenant_id, wanted, after=after, limit=limit + 1)
     )
     return page(rows, limit, key=lambda row: row.id)
 

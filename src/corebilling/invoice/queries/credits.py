@@ -357,17 +357,27 @@ SELECT tenant_id, credit_note_id, series, number, customer_id, subscription_id, 
 WHERE tenant_id = $1 AND credit_note_id < $2::uuid
   AND ($3::uuid IS NULL OR customer_id = $3)
   AND ($4::uuid IS NULL OR invoice_id = $4)
+  AND ($5::timestamptz IS NULL OR issued_at >= $5)
+  AND ($6::timestamptz IS NULL OR issued_at < $6)
 ORDER BY credit_note_id DESC
-LIMIT $5::int
+LIMIT $7::int
 """
 
 
 async def list_credit_notes(
-    conn: Connection, *, tenant_id: UUID, before_id: UUID, customer_id: UUID | None, invoice_id: UUID | None, page: int
+    conn: Connection,
+    *,
+    tenant_id: UUID,
+    before_id: UUID,
+    customer_id: UUID | None,
+    invoice_id: UUID | None,
+    issued_from: datetime | None,
+    issued_to: datetime | None,
+    page: int,
 ) -> list[models.CreditNote]:
     """One page of a tenant's credit notes, newest first, of one customer or correcting one invoice if asked."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.CreditNote))
-    await _cur.execute(LIST_CREDIT_NOTES, (tenant_id, before_id, customer_id, invoice_id, page))
+    await _cur.execute(LIST_CREDIT_NOTES, (tenant_id, before_id, customer_id, invoice_id, issued_from, issued_to, page))
     _rows: list[models.CreditNote] = await _cur.fetchall()
     return _rows
 

@@ -1,5 +1,6 @@
 """Routes of payments."""
 
+from datetime import datetime
 from uuid import UUID
 
 from corebilling.payment.domain.states import Status
@@ -38,10 +39,12 @@ async def list_payments(
     invoice_id: UUID | None = None,
     customer_id: str | None = None,
     status: Status | None = None,
+    paid_from: datetime | None = None,
+    paid_to: datetime | None = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[PaymentOut]:
-    """Newest first, of one invoice, one customer (id or external id) or one status if asked."""
+    """Newest first. All filters that are given must hold: `customer_id` is an id or external id, `paid_to` is exclusive."""
     after = after_id(cursor)
     rows = await edge.query(
         lambda tx: payment_service.find(
@@ -50,6 +53,8 @@ async def list_payments(
             invoice_id=invoice_id,
             customer=customer_id,
             status=status,
+            paid_from=paid_from,
+            paid_to=paid_to,
             after=after,
             limit=limit + 1,
         )

@@ -175,17 +175,26 @@ async def add_pending(
 LIST_PAYMENTS: Final = """-- payment/payments.sql: ListPayments
 SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND payment_id < $2::uuid
   AND ($3::text IS NULL OR status = $3)
+  AND ($4::timestamptz IS NULL OR paid_at >= $4)
+  AND ($5::timestamptz IS NULL OR paid_at < $5)
 ORDER BY payment_id DESC
-LIMIT $4::int
+LIMIT $6::int
 """
 
 
 async def list_payments(
-    conn: Connection, *, tenant_id: UUID, before_id: UUID, status: str | None, page: int
+    conn: Connection,
+    *,
+    tenant_id: UUID,
+    before_id: UUID,
+    status: str | None,
+    paid_from: datetime | None,
+    paid_to: datetime | None,
+    page: int,
 ) -> list[models.Payment]:
     """One page of a tenant's payments, newest first."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
-    await _cur.execute(LIST_PAYMENTS, (tenant_id, before_id, status, page))
+    await _cur.execute(LIST_PAYMENTS, (tenant_id, before_id, status, paid_from, paid_to, page))
     _rows: list[models.Payment] = await _cur.fetchall()
     return _rows
 
@@ -193,17 +202,27 @@ async def list_payments(
 LIST_CUSTOMER_PAYMENTS: Final = """-- payment/payments.sql: ListCustomerPayments
 SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_minor, method, reference, journal_id, paid_at, created_at, gateway, gateway_account_id, gateway_payment_id, payment_method_id, collection, allocated_minor, credited_minor, refunded_minor, disputed_minor, fee_minor, grant_id, failure_code, failure_message, next_action_url, requested_at, outcome_at, seq FROM payments WHERE tenant_id = $1 AND customer_id = $2 AND payment_id < $3::uuid
   AND ($4::text IS NULL OR status = $4)
+  AND ($5::timestamptz IS NULL OR paid_at >= $5)
+  AND ($6::timestamptz IS NULL OR paid_at < $6)
 ORDER BY payment_id DESC
-LIMIT $5::int
+LIMIT $7::int
 """
 
 
 async def list_customer_payments(
-    conn: Connection, *, tenant_id: UUID, customer_id: UUID, before_id: UUID, status: str | None, page: int
+    conn: Connection,
+    *,
+    tenant_id: UUID,
+    customer_id: UUID,
+    before_id: UUID,
+    status: str | None,
+    paid_from: datetime | None,
+    paid_to: datetime | None,
+    page: int,
 ) -> list[models.Payment]:
     """The same of one customer."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
-    await _cur.execute(LIST_CUSTOMER_PAYMENTS, (tenant_id, customer_id, before_id, status, page))
+    await _cur.execute(LIST_CUSTOMER_PAYMENTS, (tenant_id, customer_id, before_id, status, paid_from, paid_to, page))
     _rows: list[models.Payment] = await _cur.fetchall()
     return _rows
 
@@ -216,8 +235,10 @@ SELECT tenant_id, payment_id, invoice_id, customer_id, status, currency, amount_
     SELECT a.payment_id FROM payment_allocations a WHERE a.tenant_id = $1 AND a.invoice_id = $3)
   AND ($4::uuid IS NULL OR p.customer_id = $4)
   AND ($5::text IS NULL OR p.status = $5)
+  AND ($6::timestamptz IS NULL OR p.paid_at >= $6)
+  AND ($7::timestamptz IS NULL OR p.paid_at < $7)
 ORDER BY p.payment_id DESC
-LIMIT $6::int
+LIMIT $8::int
 """
 
 
@@ -229,11 +250,15 @@ async def list_invoice_payments(
     invoice_id: UUID | None,
     customer_id: UUID | None,
     status: str | None,
+    paid_from: datetime | None,
+    paid_to: datetime | None,
     page: int,
 ) -> list[models.Payment]:
     """The same for one invoice: those that were for it alone, and those that paid it among others."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.Payment))
-    await _cur.execute(LIST_INVOICE_PAYMENTS, (tenant_id, before_id, invoice_id, customer_id, status, page))
+    await _cur.execute(
+        LIST_INVOICE_PAYMENTS, (tenant_id, before_id, invoice_id, customer_id, status, paid_from, paid_to, page)
+    )
     _rows: list[models.Payment] = await _cur.fetchall()
     return _rows
 
