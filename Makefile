@@ -5,6 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 ARGS ?=
+WORKERS ?= 2
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "== setting up .venv (locked versions, checked by hash)"
@@ -23,8 +24,8 @@ demo: setup ## bill a month: usage in, invoices, ledger and webhooks out (ARGS="
 dev: setup ## run everything here with embedded PostgreSQL and NATS until Ctrl-C (ARGS="--data DIR", "--json")
 	@$(BIN)/corebilling dev $(ARGS)
 
-test: setup ## run the tests, against real PostgreSQL and NATS
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: setup ## run the tests, against real PostgreSQL and NATS (WORKERS=1 for one after the other)
+	@$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-all: setup ## run the long fault and soak runs too
 	@$(BIN)/python -m pytest -m "slow" $(ARGS)

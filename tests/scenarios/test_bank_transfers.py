@@ -69,7 +69,7 @@ async def test_ageing_counts_by_due_date(new_tenant: NewSeller) -> None:
     # the first two fell due 32 and 31 days ago, the third exactly 30
     expected = {"not_due_minor": 0, "days_0_30_minor": 3000, "days_31_60_minor": 3000, "total_minor": 6000}
     assert {name: euro[name] for name in expected} == expected
-    (acme,) = ageing["customers"]
+    (acme,) = ageing["data"]
     assert acme["total_minor"] == 6000
     await transfer(seller, 1000)
     before = await seller.api.get("/v1/ledger/ageing", as_of=(MAY + timedelta(days=10)).isoformat())
