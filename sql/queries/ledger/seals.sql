@@ -107,6 +107,11 @@ ON CONFLICT (proof_day) DO UPDATE SET started_at = excluded.started_at
 WHERE ledger_proofs.finished_at IS NULL AND ledger_proofs.started_at < @abandoned_before
 RETURNING proof_day;
 
+-- name: ReleaseProof :exec
+-- A proof that was broken off is free for whoever asks next.
+UPDATE ledger_proofs SET started_at = @abandoned_at
+WHERE proof_day = @proof_day AND started_at = @started_at AND finished_at IS NULL;
+
 -- name: FinishProof :exec
 -- What it found.
 UPDATE ledger_proofs

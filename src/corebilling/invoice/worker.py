@@ -26,6 +26,7 @@ from corebilling.kernel.errors import DomainError
 from corebilling.platform.db import Database
 from corebilling.platform.db.errors import is_transient
 from corebilling.platform.db.notify import Listener
+from corebilling.platform.narrowing import narrowed
 
 _POLL_SECONDS = 1.0
 _ADVANCING_SECONDS = 0.1
@@ -96,15 +97,26 @@ class InvoicingWorker:
         return len(claimed)
 
     async def _remind(self, due: Sequence[ClaimRow]) -> None:
-        if due:
-            async with self._db.tenants({row.tenant_id for row in due}) as tx:
-                await self._reminding.remind(tx, due)
+        """All at once; who is to blame where that fails waits for the end of its lease, alone."""
+
+        async def remind(rows: Sequence[ClaimRow]) -> None:
+            async with self._db.tenants({row.tenant_id for row in rows}) as tx:
+                await self._reminding.remind(tx, rows)
+
+        await narrowed(due, remind, blame=_complain)
 
     async def _finalise(self, due: Sequence[ClaimRow]) -> None:
         """All at once; one by one where one of them is to blame."""
         if not due:
             return
-        answered, assessed = await self._assessed(due)
+        try:
+            answered, assessed = await self._assessed(due)
+        except Exception as error:
+            if is_transient(error) or len(due) == 1:
+                raise
+            for row in due:
+                await narrowed([row], self._finalise, blame=_complain)
+            return
         try:
             await self._finalise_all(answered, assessed)
         except Exception as error:
@@ -161,6 +173,10 @@ class InvoicingWorker:
 def pause(attempts: int) -> timedelta:
     """How long to wait after so many attempts: 2 seconds, then twice as long each time, at most an hour."""
     return min(timedelta(seconds=2 ** min(attempts, 12)), _LONGEST_WAIT)
+
+
+def _complain(row: ClaimRow, error: Exception) -> None:
+    logger.opt(exception=error).error("{} of {} failed; it is tried again", row.kind, row.invoice_id)
 
 
 def _key(row: ClaimRow) -> Key:

@@ -1,6 +1,7 @@
 """The proof that is run every night: by one process of all, with its result as metrics and on record."""
 
-from datetime import UTC, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 
 from loguru import logger
 
@@ -35,6 +36,21 @@ class NightlyProof:
                 is None
             ):
                 return False
+        try:
+            await self._prove(day)
+        except BaseException:  # also when it is told to stop: another process takes over at once
+            with suppress(Exception):
+                await self._release(started, day)
+            raise
+        return True
+
+    async def _release(self, started: datetime, day: date) -> None:
+        async with self._db.system() as tx:
+            await queries.release_proof(
+                tx.conn, proof_day=day, started_at=started, abandoned_at=started - 2 * ABANDONED
+            )
+
+    async def _prove(self, day: date) -> None:
         async with self._db.system() as tx:
             report = await self._proof.proof(tx)
         async with self._db.system() as tx:
@@ -62,4 +78,3 @@ class NightlyProof:
                 seals.broken_count,
                 seals.overdue,
             )
-        return True

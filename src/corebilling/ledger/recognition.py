@@ -15,6 +15,7 @@ from corebilling.ledger.queries import deferrals as queries
 from corebilling.ledger.queries.deferrals import RecogniseRow
 from corebilling.ledger.service import LedgerService
 from corebilling.platform.db import Database, Tx
+from corebilling.platform.narrowing import Aside, narrowed
 
 _SHARES_AT_ONCE = 20_000
 _LAST_INSTANT = timedelta(microseconds=1)
@@ -44,17 +45,28 @@ class RevenueRecognition:
         self._clock = clock
         self._sandboxes = sandboxes
         self._ledger = ledger
+        self._aside: Aside[DueMonth] = Aside("earning what was deferred by tenant", _tenant)
 
     async def run(self, db: Database) -> int:
-        """Post all that is due, in batches; answers how many months that were. Nothing while another process is at it."""
-        done = 0
-        while months := await self._find(db):
-            async with db.tenants({month.tenant_id for month in months}) as tx:
-                if not await queries.claim_recognition(tx.conn):
-                    return done
-                await self._ledger.enter(tx, {month.tenant_id for month in months})
+        """Post all that is due, in batches; answers how many months that were. Nothing while another process is at it.
+
+        A tenant whose months can't be earned keeps no other from it.
+        """
+        done, busy = 0, False
+
+        async def earn(months: Sequence[DueMonth]) -> None:
+            nonlocal done, busy
+            tenants = {month.tenant_id for month in months}
+            async with db.tenants(tenants) as tx:
+                busy = busy or not await queries.claim_recognition(tx.conn)
+                if busy:
+                    return
+                await self._ledger.enter(tx, tenants)
                 await self.recognise(tx, months)
             done += len(months)
+
+        while not busy and (months := await self._find(db)):
+            await narrowed(months, earn, blame=self._aside.put)
         return done
 
     async def recognise_until(self, tx: Tx, tenant_id: UUID, due_by: datetime) -> None:
@@ -111,16 +123,22 @@ class RevenueRecognition:
 
     async def _find(self, db: Database) -> list[DueMonth]:
         async with db.system() as tx:
+            aside = self._aside.ids
             clocks = {item.tenant_id: item.now_at for item in await self._sandboxes.sandbox_clocks(tx)}
             found: list[DueMonth] = []
             found += await queries.due_months(
-                tx.conn, now=self._clock(), clocked_ids=list(clocks), share_limit=_SHARES_AT_ONCE
+                tx.conn, now=self._clock(), clocked_ids=[*clocks, *aside], share_limit=_SHARES_AT_ONCE
             )
+            clocks = {tenant_id: now for tenant_id, now in clocks.items() if tenant_id not in aside}
             if clocks:
                 found += await queries.due_months_by_clock(
                     tx.conn, clocked_ids=list(clocks), clocks=list(clocks.values()), share_limit=_SHARES_AT_ONCE
                 )
         return found
+
+
+def _tenant(month: DueMonth) -> UUID:
+    return month.tenant_id
 
 
 def _journal(month: DueMonth, recognition_id: UUID, earned: Sequence[RecogniseRow]) -> JournalDraft:

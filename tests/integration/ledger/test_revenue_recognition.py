@@ -151,6 +151,23 @@ async def test_many_processes_earn_a_month_once(books: Books, recognition: Reven
             assert len(await books.ledger.journals(tx, tenant, document_type="revenue_recognition", limit=9)) == 3
 
 
+async def test_a_tenant_that_cannot_earn_keeps_no_other_from_it(
+    books: Books, recognition: RevenueRecognition, db: Database, owner_url: str
+) -> None:
+    broken, well = await paris(books), await paris(books)
+    await post(books, db, ahead(broken, YEAR, YEAR), ahead(well, YEAR))
+    with psycopg.connect(owner_url, autocommit=True) as conn:
+        conn.execute("ALTER TABLE deferral_shares DISABLE TRIGGER USER")
+        more_than_fits = "UPDATE deferral_shares SET amount_minor = 9000000000000000000 WHERE tenant_id = %s"
+        conn.execute(more_than_fits, (broken,))
+        conn.execute("ALTER TABLE deferral_shares ENABLE TRIGGER USER")
+    for tenant in (broken, well):
+        await move(books, db, tenant, datetime(2026, 3, 1, tzinfo=UTC))
+    await recognition.run(db)
+    assert await balance(books, db, well, "4000.seats") < 0
+    assert await balance(books, db, broken, "4000.seats") == 0
+
+
 async def test_what_is_committed_after_its_month_was_earned_is_earned_by_the_next_turn(
     books: Books, recognition: RevenueRecognition, db: Database
 ) -> None:

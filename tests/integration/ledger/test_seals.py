@@ -1,6 +1,8 @@
 """Journals are sealed in a hash chain; whatever an administrator changes afterwards is found out."""
 
+import asyncio
 import base64
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from corebilling.events.ledger import LedgerSealed
 from corebilling.kernel.accounts import DEFERRED_REVENUE, RECEIVABLE, REVENUE
 from corebilling.kernel.ids import new_id
-from corebilling.kernel.journal import Deferral, EntryDraft, JournalDraft
+from corebilling.kernel.journal import Deferral, EntryDraft, JournalDraft, PostedDocument
 from corebilling.ledger.domain.seal import Block, SigningKey
 from corebilling.ledger.nightly import NightlyProof
 from corebilling.ledger.prover import LedgerProof
@@ -181,6 +183,42 @@ async def test_the_nightly_proof_runs_once_a_night(db: Database, tenants: list[U
     assert not await second.run()
     later = NightlyProof(db, clock=lambda: at + timedelta(days=1), proof=LedgerProof(documents={}), seals=seals)
     assert await later.run()
+
+
+async def test_a_proof_that_was_broken_off_is_run_by_the_next_process(db: Database, tenants: list[UUID]) -> None:
+    at = datetime(2031, 6, 4, 2, tzinfo=UTC)
+    seals = SealProof(clock=wall_clock, keys=[a_key().public])
+    asked = asyncio.Event()
+
+    class Slow:
+        async def documents(self, *_: object) -> Sequence[PostedDocument]:
+            asked.set()
+            await asyncio.Event().wait()
+            return ()
+
+    first = NightlyProof(db, clock=lambda: at, proof=LedgerProof(documents={"invoice": Slow()}), seals=seals)
+    second = NightlyProof(db, clock=lambda: at, proof=LedgerProof(documents={}), seals=seals)
+    running = asyncio.create_task(first.run())
+    await asked.wait()
+    assert not await second.run()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await second.run()
+
+
+async def test_many_processes_seal_each_journal_once(db: Database, tenants: list[UUID]) -> None:
+    parties = Parties(db)
+    async with db.tenants(tenants) as tx:
+        await parties.ledger.post(tx, [journal(tenant) for tenant in tenants for _ in range(30)])
+    await asyncio.gather(*(sealer(db).seal_once(AT_ONCE) for _ in range(5)))
+    await sealer(db).seal_once(AT_ONCE)
+    for tenant in tenants:
+        async with db.system() as tx:
+            sealed = "SELECT count(*) FROM ledger_sealed_journals WHERE tenant_id = %s"
+            row = await (await tx.conn.execute(sealed, (tenant,))).fetchone()
+        assert row == (34,)
+        assert await faults(db, tenant) == []
 
 
 def test_a_hash_covers_tenant_place_and_order() -> None:

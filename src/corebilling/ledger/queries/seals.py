@@ -311,6 +311,18 @@ async def claim_proof(
     return _row
 
 
+RELEASE_PROOF: Final = """-- ledger/seals.sql: ReleaseProof
+UPDATE ledger_proofs SET started_at = $1
+WHERE proof_day = $2 AND started_at = $3 AND finished_at IS NULL
+"""
+
+
+async def release_proof(conn: Connection, *, abandoned_at: datetime, proof_day: date, started_at: datetime) -> None:
+    """A proof that was broken off is free for whoever asks next."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(RELEASE_PROOF, (abandoned_at, proof_day, started_at))
+
+
 FINISH_PROOF: Final = """-- ledger/seals.sql: FinishProof
 UPDATE ledger_proofs
 SET finished_at = $1, documents = $2, journals = $3, mismatches = $4, broken_seals = $5
