@@ -85,7 +85,7 @@ class PaymentWorker:
             await stack.enter_async_context(self._sessions)
             await stack.enter_async_context(self._listener.listening(stopping))
             await stack.enter_async_context(self._notice_listener.listening(stopping))
-            recorder = asyncio.create_task(self._recorder.run())
+            recorder = asyncio.create_task(self._recorder.run(), name="payment-recorder")
             stack.push_async_callback(_end, recorder)
             stack.push_async_callback(self._abandon)
             async with asyncio.TaskGroup() as loops:
@@ -148,10 +148,13 @@ class PaymentWorker:
         return bool(taken) or wrapped
 
     async def _taken(self, rows: Sequence[ClaimCallsRow]) -> list[ClaimCallsRow]:
-        """Hold what there is a share for. A claim may bring more of many accounts at once: the rest goes back."""
+        """Hold what there is a share for. A claim may bring more of many accounts at once: the rest goes back.
+
+        So does what is held already: its lease ran out while its result waited for the database.
+        """
         taken, back = [], []
         for row in rows:
-            if self._breakers.left(self._breakers.standing(row.account_id)) > 0:
+            if row.call_id not in self._held and self._breakers.left(self._breakers.standing(row.account_id)) > 0:
                 self._held[row.call_id] = row.account_id
                 await self._breakers.hold(row.account_id)
                 taken.append(row)

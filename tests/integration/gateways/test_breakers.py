@@ -46,3 +46,21 @@ async def test_other_tenants_payments_flow_while_gateways_hang(new_shop: NewShop
             assert dead.took.charges == {}
             worker.cancel()
     assert len(alive.took.charges) == 6
+
+
+async def test_answers_to_questions_do_not_hide_that_charges_fail(new_shop: NewShop, working: Working) -> None:
+    async with UnrulyGateway() as gateway:
+        shop = await new_shop(gateway)
+        gateway.will("charge", *["500 before"] * 3)
+        invoice, payment = await shop.asked("acme")
+
+        async def opened() -> bool:
+            shown = {"account": shop.account["id"]}
+            return REGISTRY.get_sample_value("corebilling_payment_breaker_state", shown) == 1.0
+
+        async with working(breaker_failures=3, breaker_seconds=0.5, certain_seconds=0.05, timeout_seconds=0.2):
+            await until(opened, seconds=20, what="the breaker to open", every_seconds=0.01)
+            assert gateway.took.calls["find"] >= 2
+            await shop.status(payment, "succeeded")
+        assert await shop.paid(invoice)
+    assert gateway.took.charges == {payment: [1200]}

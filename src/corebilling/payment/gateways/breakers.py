@@ -1,7 +1,8 @@
 """A circuit breaker for each account (hence tenant) at a gateway, and how many calls may run there at once.
 
 The width of an account starts small, doubles while calls succeed and falls back to one when one fails. After some failures in
-a row the breaker opens: no calls; after a while one call probes. Accounts that this worker doesn't know yet share a quarter
+a row the breaker opens: no calls; after a while one call probes. What is sent and what is only asked are counted apart: a gateway
+that answers questions while it fails charges is in trouble all the same. Accounts that this worker doesn't know yet share a quarter
 of all calls, those that are slow or fail half, so that hanging gateways don't hold up the payments of other tenants.
 """
 
@@ -29,10 +30,12 @@ Standing = Literal["unknown", "quick", "troubled"]
 class Lane:
     """One account's calls in this worker."""
 
-    __slots__ = ("context", "held", "moved_at", "proven", "width")
+    __slots__ = ("asking", "context", "failing", "held", "moved_at", "proven", "width")
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, asking: Context) -> None:
         self.context = context
+        self.asking = asking
+        self.failing = False
         self.width = FIRST_WIDTH
         self.held = 0
         self.proven = False
@@ -56,19 +59,26 @@ class Lane:
     @property
     def opens_in(self) -> float:
         """Seconds until an open breaker lets a probe through; 0 where it isn't open."""
-        opened_at = self.context.opened_at
-        if self.context.state != OPENED or opened_at is None:
-            return 0.0
-        return max(0.0, opened_at + self.context.ttl - time.time() + 0.001)
+        return _opens_in(self.context)
 
-    def answered(self, most_width: int) -> None:
-        """A call was answered, be it with a no."""
-        self.proven = True
-        self.width = min(most_width, self.width * 2)
+    @property
+    def state(self) -> str:
+        """The worse of both breakers' states."""
+        states = (self.context.state, self.asking.state)
+        return next(state for state in (OPENED, HALF_OPENED, CLOSED) if state in states)
+
+    def answered(self, most_width: int, *, sending: bool) -> None:
+        """A call was answered, be it with a no. Answers to questions don't widen what fails to take charges."""
+        if sending:
+            self.failing = False
         self.moved_at = time.monotonic()
+        if not self.failing:
+            self.proven = True
+            self.width = min(most_width, self.width * 2)
 
-    def failed(self) -> None:
+    def failed(self, *, sending: bool) -> None:
         """A call came to nothing."""
+        self.failing = self.failing or sending
         self.width = 1
         self.moved_at = time.monotonic()
 
@@ -97,13 +107,15 @@ class Breakers:
         self._lanes[account_id].held -= 1
 
     @asynccontextmanager
-    async def calling(self, account_id: UUID) -> AsyncIterator[None]:
+    async def calling(self, account_id: UUID, *, sending: bool) -> AsyncIterator[None]:
         """Count what the block does: failures of the gateway open the breaker, anything it answers closes it.
 
-        Raises `GatewayUnavailable` without entering the block while the breaker is open.
+        `sending` are calls that move money, others ask. Raises `GatewayUnavailable` without entering the block while calls
+        of that kind are suspended.
         """
-        lane, breaker = await self._lane(account_id), await self._factory.get_breaker(str(account_id))
-        if lane.opens_in > 0:
+        lane = await self._lane(account_id)
+        breaker = await self._factory.get_breaker(str(account_id) if sending else _asking(account_id))
+        if _opens_in(lane.context if sending else lane.asking) > 0:
             raise GatewayUnavailable("calls to this account are suspended after failures in a row")
         failure: BaseException | None = None
         try:
@@ -115,15 +127,15 @@ class Breakers:
                 except BaseException as error:
                     failure = error
                     raise _NotTheGateways from error
-            lane.answered(self._most_width)
+            lane.answered(self._most_width, sending=sending)
         except _NotTheGateways:
             assert failure is not None
             raise failure from None
         except Declined:
-            lane.answered(self._most_width)
+            lane.answered(self._most_width, sending=sending)
             raise
         except (GatewayUnavailable, OutcomeUnknown):
-            lane.failed()
+            lane.failed(sending=sending)
             raise
         finally:
             self._show(account_id, lane)
@@ -168,19 +180,20 @@ class Breakers:
         long_ago = time.monotonic() - _IDLE_SECONDS
         for key in [k for k, lane in self._lanes.items() if _at_rest(lane, long_ago)]:
             del self._lanes[key]
-        states = [lane.context.state for lane in self._lanes.values()]
+        states = [lane.state for lane in self._lanes.values()]
         for state in (CLOSED, OPENED, HALF_OPENED):
             metrics.BREAKERS.labels(state).set(states.count(state))
 
     async def _lane(self, account_id: UUID) -> Lane:
         lane = self._lanes.get(account_id)
         if lane is None:
-            breaker = await self._factory.get_breaker(str(account_id))
-            lane = self._lanes[account_id] = Lane(breaker.context)
+            sending = await self._factory.get_breaker(str(account_id))
+            asking = await self._factory.get_breaker(_asking(account_id))
+            lane = self._lanes.setdefault(account_id, Lane(sending.context, asking.context))
         return lane
 
     def _show(self, account_id: UUID, lane: Lane) -> None:
-        state = lane.context.state
+        state = lane.state
         if state == CLOSED and account_id in self._shown:
             self._shown.discard(account_id)
             metrics.BREAKER_STATE.remove(str(account_id))
@@ -194,4 +207,14 @@ class _NotTheGateways(Exception):
 
 
 def _at_rest(lane: Lane, long_ago: float) -> bool:
-    return not lane.held and lane.moved_at < long_ago and lane.context.state == CLOSED
+    return not lane.held and lane.moved_at < long_ago and lane.state == CLOSED
+
+
+def _asking(account_id: UUID) -> str:
+    return f"{account_id}?"
+
+
+def _opens_in(context: Context) -> float:
+    if context.state != OPENED or context.opened_at is None:
+        return 0.0
+    return max(0.0, context.opened_at + context.ttl - time.time() + 0.001)

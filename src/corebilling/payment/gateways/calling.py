@@ -73,7 +73,7 @@ class Caller:
         """Send what is due, ask about what was sent."""
         asked_at = self._clock()
         try:
-            async with self._breakers.calling(call.account_id):
+            async with self._breakers.calling(call.account_id, sending=call.state == "due"):
                 if call.state == "due":
                     said = await self._timed(call.kind, _send(gateway, call))
                 else:
