@@ -76,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gateway_http_timeout_seconds: Positive = 20
     gateway_certain_seconds: Positive = 60
     gateway_allow_private_targets: bool = False
+    gateway_notice_retention_days: Positive = 90
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     otel_exporter_otlp_endpoint: str = "localhost:4317"

@@ -16,6 +16,7 @@ from corebilling.invoice.handlers import HANDLERS as INVOICE_HANDLERS
 from corebilling.invoice.jobs import JOBS as INVOICE_JOBS
 from corebilling.invoice.worker import InvoicingWorker
 from corebilling.payment.collection_duty import CollectionDuty
+from corebilling.payment.gateways.keeping import NoticeKeeping
 from corebilling.payment.handlers import HANDLERS as PAYMENT_HANDLERS
 from corebilling.payment.worker import PaymentWorker
 from corebilling.platform.bus.dispatcher import Dispatcher
@@ -146,6 +147,12 @@ class Container(Money):
         Money.payment_service,
         clock=Foundation.clock,
         sandboxes=Selling.tenant_service,
+    )
+    notice_keeping = providers.Singleton(
+        NoticeKeeping,
+        Foundation.database,
+        clock=Foundation.clock,
+        days=Foundation.settings.provided.gateway_notice_retention_days,
     )
     payment_worker = providers.Singleton(
         PaymentWorker,

@@ -41,6 +41,7 @@ def _scheduler(container: Container) -> SchedulerWorker:
             Duty("ledger-seals", _SEALING_SECONDS, container.sealer().run),
             Duty("ledger-proof", _PROOF_SECONDS, lambda: _prove(container)),
             Duty("revenue-recognition", _RECOGNITION_SECONDS, lambda: _recognise(container)),
+            Duty("gateway-notices", _HOUR_SECONDS, lambda: _forget_notices(container)),
             Duty("idempotency-keys", _HOUR_SECONDS, lambda: _forget_keys(container)),
         ],
     )
@@ -56,6 +57,10 @@ async def _recognise(container: Container) -> None:
 
 async def _forget_keys(container: Container) -> None:
     await forget_expired(container.database(), container.clock()())
+
+
+async def _forget_notices(container: Container) -> None:
+    await container.notice_keeping().run()
 
 
 async def _prove(container: Container) -> None:

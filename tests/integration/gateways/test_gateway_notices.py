@@ -8,7 +8,9 @@ import pytest
 
 from conftest import NewShop, Shop, Working
 from corebilling.cli.client import until
+from corebilling.container import Container
 from corebilling.payment.domain.signature import sign
+from corebilling.payment.gateways.keeping import NoticeKeeping
 from factories import PATIENCE_SECONDS
 from gateways import NOTICE_SECRET, FakeGateway, UnrulyGateway
 
@@ -201,3 +203,27 @@ async def test_fifty_copies_at_once_are_stored_once(new_shop: NewShop) -> None:
         assert set(statuses) == {200}
         assert len(await shop.notices()) == 1
         assert (await shop.http.post(shop.account["notice_path"], content=b"x" * 300_000)).status_code == 413
+
+
+async def test_notices_are_kept_for_so_many_days_after_they_were_worked_out(
+    new_shop: NewShop, working: Working, container: Container
+) -> None:
+    async with FakeGateway() as gateway:
+        shop = await new_shop(gateway)
+        _, payment = await shop.asked("acme")
+        async with working():
+            await shop.status(payment, "succeeded")
+            assert set(await gateway.deliver()) == {200}
+            await worked_out(shop, 1)
+        kept = await shop.notices()
+        body = json.dumps({"id": "evt_waiting", "type": "payment_intent.succeeded", "data": {"object": {}}}).encode()
+        assert await shop.notify(body, sign(NOTICE_SECRET, body, datetime.now(UTC))) == 200
+
+        def keeping(days: float) -> NoticeKeeping:
+            later = datetime.now(UTC) + timedelta(days=days)
+            return NoticeKeeping(container.database(), clock=lambda: later, days=90)
+
+        await keeping(89).run()
+        assert len(await shop.notices()) == len(kept) + 1
+        await asyncio.gather(*(keeping(91).run() for _ in range(3)))
+        assert [notice["gateway_notice_id"] for notice in await shop.notices()] == ["evt_waiting"]
