@@ -1,8 +1,8 @@
 """A till: the real services on a real database, with a gateway account nobody calls, whose words tests say themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,9 @@ from corebilling.payment.schemas import PaymentCreate, PaymentMethodCreate, Paym
 from corebilling.payment.schemas.gateways import GatewayAccountCreate
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
+
+ISSUED = datetime(2026, 2, 1, 1, tzinfo=UTC)
+"""When the books' January is invoiced."""
 
 _DOCUMENTS: tuple[DocumentType, ...] = ("payment", "refund", "refund_paid", "refund_failed", "dispute", "dispute_won")
 _LEFT = """SELECT coalesce(sum(total_minor - paid_minor - credited_minor - prepaid_minor), 0)::bigint
@@ -199,3 +202,7 @@ async def opened(books: Books, tenant: UUID) -> Till:
     async with books.db.tenant(tenant) as tx:
         account = await books.accounts.create(tx, tenant, wanted)
     return Till(books, tenant, account.id)
+
+
+NewTill = Callable[..., Awaitable[Till]]
+"""`await sandbox(retry_days=[3])`: a till of a sandbox whose clock stands at `ISSUED`, with these terms of dunning."""

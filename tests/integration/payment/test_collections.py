@@ -1,31 +1,14 @@
 """Collecting what is owed: at once where the customer agreed to it, then by the tenant's schedule to its end."""
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from books import Books
 from corebilling.kernel.errors import Conflict
-from corebilling.platform.db import Database
-from till import Till, opened
+from till import ISSUED, NewTill, Till
 
 DAY = timedelta(days=1)
-ISSUED = datetime(2026, 2, 1, 1, tzinfo=UTC)
-"""When the books' January is invoiced."""
-
-NewTill = Callable[..., Awaitable[Till]]
-
-
-@pytest.fixture
-def sandbox(db: Database) -> NewTill:
-    async def make(**dunning: Any) -> Till:
-        books = Books(db)
-        terms = {"invoicing": {"dunning": dunning}}
-        return await opened(books, await books.tenant(sandbox=True, clock_at=ISSUED, **terms))
-
-    return make
 
 
 async def state(till: Till, invoice_id: Any) -> tuple[str, int, datetime | None]:
