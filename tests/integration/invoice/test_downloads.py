@@ -105,7 +105,11 @@ async def office(db: Database, store: ObjectStore | None) -> AsyncIterator[Offic
     service = Downloads(logos=books.tenants, files=Files(store=store))
     app = http_app(
         routes=[*invoices.ROUTES, *downloads.ROUTES],
-        dependencies={"invoice_service": lambda: books.invoices, "download_service": lambda: service},
+        dependencies={
+            "invoice_service": lambda: books.invoices,
+            "invoice_explanations": lambda: books.explaining,
+            "download_service": lambda: service,
+        },
         authenticator=Authenticator(database=db, keys=books.tenants, tokens=None),
         database=db,
         clock=wall_clock,

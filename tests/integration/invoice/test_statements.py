@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,10 @@ import pytest
 
 from billing_world import DAY
 from books import CLOSED_AT, flat
+from corebilling.invoice.files import Files
 from corebilling.invoice.schemas.statements import StatementOut, StatementRequest, StatementRunResult
 from corebilling.invoice.schemas.wallets import GrantCreate
+from corebilling.invoice.statement_downloads import StatementDownloads
 from corebilling.invoice.wallet_service import WalletService
 from corebilling.kernel.accounts import CASH, CUSTOMER_CREDIT
 from corebilling.kernel.errors import Invalid, NotFound
@@ -23,6 +26,7 @@ from corebilling.kernel.journal import DocumentType, EntryDraft, JournalDraft
 from corebilling.ledger.sub_ledger import SubLedger
 from corebilling.payment.schemas import PaymentCreate
 from corebilling.platform.db import Database
+from corebilling.platform.storage import ObjectStore
 from stated import FEBRUARY, JANUARY, MARCH, Office
 
 MONTHS = ("2026-01", "2026-02", "2026-03")
@@ -225,3 +229,29 @@ async def test_refunds_that_are_promised_are_still_the_customers(office: Office)
         ("refund", 0, -900),
         ("refund_paid", 400, -500),
     ]
+
+
+def kept(directory: Path) -> dict[str, Path]:
+    """Files by their endings."""
+    return {path.suffix: path for path in directory.rglob("*") if path.is_file()}
+
+
+async def test_files_are_made_once_and_kept_under_the_tenants_prefix(office: Office, tmp_path: Path) -> None:
+    tenant = await office.books.tenant()
+    customer = await office.books.customer(tenant, "=cmd()")
+    await office.post(tenant, customer, 100, JANUARY + DAY)
+    await office.run(tenant)
+    [only] = await office.made(tenant)
+    service = StatementDownloads(logos=office.books.tenants, files=Files(store=ObjectStore(tmp_path.as_uri())))
+    async with office.db.tenant(tenant) as tx:
+        content = await service.statement(tx, tenant, only.id)
+    pdf, table = [await service.files.file(await service.order(content, wanted)) for wanted in ("pdf", "csv")]
+    assert (pdf.name, pdf.media_type) == ("statement-_cmd__-2026-01-01-eur.pdf", "application/pdf")
+    assert pdf.content.startswith(b"%PDF-")
+    assert b"opening_balance" in table.content
+    found = kept(tmp_path)
+    assert {path.relative_to(tmp_path).parent.as_posix() for path in found.values()} == {
+        f"tenants/{tenant}/statements/{only.id}"
+    }
+    found[".pdf"].write_bytes(b"%PDF- as it was kept")
+    assert (await service.files.file(await service.order(content, "pdf"))).content == b"%PDF- as it was kept"
