@@ -1,11 +1,11 @@
 -- name: AgedTotals :many
 -- What was left of invoices at an instant by currency, in five stretches of due dates: before each of the bounds, and later.
 SELECT l.currency, count(DISTINCT l.customer_id)::int AS customer_count,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at < @over_90::timestamptz), 0)::bigint AS over_90_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_90 AND l.due_at < @over_60::timestamptz), 0)::bigint AS days_61_90_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_60 AND l.due_at < @over_30::timestamptz), 0)::bigint AS days_31_60_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_30 AND l.due_at < @as_of::timestamptz), 0)::bigint AS days_0_30_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @as_of), 0)::bigint AS not_due_minor
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at < @over_90::timestamptz), 0)::numeric AS over_90_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_90 AND l.due_at < @over_60::timestamptz), 0)::numeric AS days_61_90_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_60 AND l.due_at < @over_30::timestamptz), 0)::numeric AS days_31_60_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_30 AND l.due_at < @as_of::timestamptz), 0)::numeric AS days_0_30_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @as_of), 0)::numeric AS not_due_minor
 FROM invoices_left_at(@tenant_id::uuid, @as_of) l
 WHERE (sqlc.narg('currency')::text IS NULL OR l.currency = sqlc.narg('currency'))
   AND (sqlc.narg('customer_id')::uuid IS NULL OR l.customer_id = sqlc.narg('customer_id'))
@@ -14,11 +14,11 @@ GROUP BY l.currency ORDER BY l.currency;
 -- name: AgedCustomers :many
 -- The same by customer, those who owe most first.
 SELECT l.currency, l.customer_id::uuid AS customer_id,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at < @over_90::timestamptz), 0)::bigint AS over_90_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_90 AND l.due_at < @over_60::timestamptz), 0)::bigint AS days_61_90_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_60 AND l.due_at < @over_30::timestamptz), 0)::bigint AS days_31_60_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_30 AND l.due_at < @as_of::timestamptz), 0)::bigint AS days_0_30_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @as_of), 0)::bigint AS not_due_minor
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at < @over_90::timestamptz), 0)::numeric AS over_90_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_90 AND l.due_at < @over_60::timestamptz), 0)::numeric AS days_61_90_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_60 AND l.due_at < @over_30::timestamptz), 0)::numeric AS days_31_60_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @over_30 AND l.due_at < @as_of::timestamptz), 0)::numeric AS days_0_30_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= @as_of), 0)::numeric AS not_due_minor
 FROM invoices_left_at(@tenant_id::uuid, @as_of) l
 WHERE (sqlc.narg('currency')::text IS NULL OR l.currency = sqlc.narg('currency'))
   AND (sqlc.narg('customer_id')::uuid IS NULL OR l.customer_id = sqlc.narg('customer_id'))

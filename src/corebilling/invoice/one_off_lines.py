@@ -1,6 +1,7 @@
 """Lines that a caller wrote, checked so that a refusal names the line."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -11,6 +12,8 @@ from corebilling.kernel.errors import Invalid, invalid_field
 
 LARGEST = Decimal(10) ** 15
 FINEST = -12
+YEARS = (1900, 2200)
+LONGEST_YEARS = 50
 
 
 def lines_of(lines: Sequence[LineCreate], currency: str) -> list[Line]:
@@ -33,6 +36,8 @@ def _line(index: int, line: LineCreate, currency: str) -> Line:
         raise invalid_field(f"/lines/{index}/period_end", "send both ends of the period, or neither")
     if line.period_start is not None and line.period_end is not None and line.period_start >= line.period_end:
         raise invalid_field(f"/lines/{index}/period_end", "a period ends after it starts")
+    if line.period_start is not None and line.period_end is not None:
+        _require_earnable(f"/lines/{index}", line.period_start, line.period_end)
     try:
         made = one_off_line(line.description, line.quantity, line.unit, line.unit_amount, currency)
     except Invalid as error:
@@ -44,3 +49,13 @@ def _line(index: int, line: LineCreate, currency: str) -> Line:
         period_start=line.period_start,
         period_end=line.period_end,
     )
+
+
+def _require_earnable(pointer: str, start: datetime, end: datetime) -> None:
+    """Each month of a period earns its part of the line: a row of the ledger."""
+    if start.year < YEARS[0]:
+        raise invalid_field(f"{pointer}/period_start", f"send a period of the years {YEARS[0]} to {YEARS[1]}")
+    if end.year > YEARS[1]:
+        raise invalid_field(f"{pointer}/period_end", f"send a period of the years {YEARS[0]} to {YEARS[1]}")
+    if end.year - start.year > LONGEST_YEARS:
+        raise invalid_field(f"{pointer}/period_end", f"send a period of at most {LONGEST_YEARS} years")

@@ -20,11 +20,11 @@ class AgedTotalsRow(msgspec.Struct, frozen=True, gc=False):
 
     currency: str | None
     customer_count: int | None
-    over_90_minor: int | None
-    days_61_90_minor: int | None
-    days_31_60_minor: int | None
-    days_0_30_minor: int | None
-    not_due_minor: int | None
+    over_90_minor: Decimal | None
+    days_61_90_minor: Decimal | None
+    days_31_60_minor: Decimal | None
+    days_0_30_minor: Decimal | None
+    not_due_minor: Decimal | None
 
 
 class AgedCustomersRow(msgspec.Struct, frozen=True, gc=False):
@@ -32,11 +32,11 @@ class AgedCustomersRow(msgspec.Struct, frozen=True, gc=False):
 
     currency: str | None
     customer_id: UUID | None
-    over_90_minor: int | None
-    days_61_90_minor: int | None
-    days_31_60_minor: int | None
-    days_0_30_minor: int | None
-    not_due_minor: int | None
+    over_90_minor: Decimal | None
+    days_61_90_minor: Decimal | None
+    days_31_60_minor: Decimal | None
+    days_0_30_minor: Decimal | None
+    not_due_minor: Decimal | None
 
 
 class LeftAtRow(msgspec.Struct, frozen=True, gc=False):
@@ -61,11 +61,11 @@ class OwedInAllRow(msgspec.Struct, frozen=True, gc=False):
 
 AGED_TOTALS: Final = """-- invoice/receivables.sql: AgedTotals
 SELECT l.currency, count(DISTINCT l.customer_id)::int AS customer_count,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at < $1::timestamptz), 0)::bigint AS over_90_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $1 AND l.due_at < $2::timestamptz), 0)::bigint AS days_61_90_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $2 AND l.due_at < $3::timestamptz), 0)::bigint AS days_31_60_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $3 AND l.due_at < $4::timestamptz), 0)::bigint AS days_0_30_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $4), 0)::bigint AS not_due_minor
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at < $1::timestamptz), 0)::numeric AS over_90_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $1 AND l.due_at < $2::timestamptz), 0)::numeric AS days_61_90_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $2 AND l.due_at < $3::timestamptz), 0)::numeric AS days_31_60_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $3 AND l.due_at < $4::timestamptz), 0)::numeric AS days_0_30_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $4), 0)::numeric AS not_due_minor
 FROM invoices_left_at($5::uuid, $4) l
 WHERE ($6::text IS NULL OR l.currency = $6)
   AND ($7::uuid IS NULL OR l.customer_id = $7)
@@ -93,11 +93,11 @@ async def aged_totals(
 
 AGED_CUSTOMERS: Final = """-- invoice/receivables.sql: AgedCustomers
 SELECT l.currency, l.customer_id::uuid AS customer_id,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at < $1::timestamptz), 0)::bigint AS over_90_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $1 AND l.due_at < $2::timestamptz), 0)::bigint AS days_61_90_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $2 AND l.due_at < $3::timestamptz), 0)::bigint AS days_31_60_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $3 AND l.due_at < $4::timestamptz), 0)::bigint AS days_0_30_minor,
-  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $4), 0)::bigint AS not_due_minor
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at < $1::timestamptz), 0)::numeric AS over_90_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $1 AND l.due_at < $2::timestamptz), 0)::numeric AS days_61_90_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $2 AND l.due_at < $3::timestamptz), 0)::numeric AS days_31_60_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $3 AND l.due_at < $4::timestamptz), 0)::numeric AS days_0_30_minor,
+  coalesce(sum(l.left_minor) FILTER (WHERE l.due_at >= $4), 0)::numeric AS not_due_minor
 FROM invoices_left_at($5::uuid, $4) l
 WHERE ($6::text IS NULL OR l.currency = $6)
   AND ($7::uuid IS NULL OR l.customer_id = $7)
