@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import get_args
 from uuid import UUID
 
 import msgspec
@@ -18,6 +19,9 @@ _derivation = msgspec.json.Decoder(Derivation)
 _buyer = msgspec.json.Decoder(Buyer)
 _names = msgspec.json.Decoder(dict[UUID, str])
 _seller = msgspec.json.Decoder(Seller)
+
+_KINDS: Mapping[str, LineKind] = {kind: kind for kind in get_args(LineKind)}
+_CATEGORIES: Mapping[str, TaxCategory] = {category: category for category in get_args(TaxCategory)}
 
 Stored = tuple[Invoice, Document]
 """The row that isn't in the document: number, dates, journal."""
@@ -89,7 +93,7 @@ def _source(row: Invoice) -> Source | None:
 
 def _line(row: InvoiceLine, taxes: Sequence[LineTax]) -> Line:
     return Line(
-        msgspec.convert(row.kind, LineKind),
+        _KINDS[row.kind],
         row.description,
         row.quantity,
         row.unit,
@@ -112,7 +116,7 @@ def _tax(row: InvoiceLineTax) -> LineTax:
         row.code,
         row.name,
         row.place,
-        msgspec.convert(row.category, TaxCategory),
+        _CATEGORIES[row.category],
         row.rate,
         row.inclusive,
         row.taxable_minor,
