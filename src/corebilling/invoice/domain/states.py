@@ -46,6 +46,5 @@ def demand_draft(invoice_id: UUID, status: str) -> None:
 
 def refusal(invoice_id: UUID, before: str, after: Status) -> Conflict:
     """An invoice can't become that."""
-    return Conflict(
-        f"invoice {invoice_id} is {before} and can't become {after}: {_ADVICE[before]}", code="invoice_state"
-    )
+    why = "already" if before == after else f"and can't become {after}"
+    return Conflict(f"invoice {invoice_id} is {before} {why}: {_ADVICE[before]}", code="invoice_state")
