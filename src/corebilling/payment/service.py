@@ -32,7 +32,7 @@ from corebilling.payment.refunding import Refunding
 from corebilling.payment.schemas import CollectionOut, DisputeOut, PaymentCreate, PaymentOut, RefundCreate, RefundOut
 from corebilling.platform.db import Tx
 
-PATIENCE = timedelta(seconds=30)
+PATIENCE = timedelta(seconds=15)
 """So long, on the wall clock, a test clock waits for a gateway's first word; what comes later counts when it comes."""
 
 

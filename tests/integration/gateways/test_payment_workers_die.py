@@ -162,3 +162,31 @@ async def test_fifty_payments_of_one_invoice_at_once_charge_once(new_shop: NewSh
             await shop.status(payment, "succeeded")
     assert gateway.took.total == 1200
     assert await shop.paid(invoice)
+
+
+async def test_a_call_whose_lease_ends_while_its_result_waits_is_held_once(
+    new_shop: NewShop, working: Working, container: Container
+) -> None:
+    async with FakeGateway(latency_seconds=0.3) as gateway, working():
+        shop = await new_shop(gateway)
+        _, payment = await shop.asked("acme")
+        db, key = container.database(), (shop.tenant_id, payment)
+
+        async def called() -> bool:
+            return gateway.took.calls["charge"] > 0
+
+        async def claimed_again() -> bool:
+            async with db.system() as tx:
+                attempts = "SELECT attempts FROM gateway_calls WHERE tenant_id = %s AND call_id = %s"
+                row = await (await tx.conn.execute(attempts, key)).fetchone()
+            return row is not None and row[0] > 1
+
+        await until(called, seconds=PATIENCE_SECONDS, what="the call", every_seconds=0.005)
+        async with db.tenants([shop.tenant_id]) as tx:
+            held = "SELECT FROM payments WHERE tenant_id = %s AND payment_id = %s FOR UPDATE"
+            await tx.conn.execute(held, key)
+            await until(claimed_again, seconds=PATIENCE_SECONDS, what="the lease to end", every_seconds=0.05)
+        await shop.status(payment, "succeeded")
+        _, after = await shop.asked("after")
+        await shop.status(after, "succeeded")
+    assert gateway.took.charges == {payment: [1200], after: [1200]}
