@@ -58,11 +58,15 @@ class Transfer(msgspec.Struct, tag="transfer"):
     speed: Annotated[Literal["instant", "normal"] | None, msgspec.Meta(description="How fast.")] = None
 
 
+Month = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}$", description="A month: 2026-01.")]
+
+
 class Payer(msgspec.Struct):
     ways: list[Card | Transfer]
+    month: Month | None = None
 
 
-def test_where_certain_words_fit_they_are_named() -> None:
+def test_what_would_have_fitted_is_named() -> None:
     decoder = msgspec.json.Decoder(Payer)
     for body, words in (
         (b'{"ways":[{"type":"card","brand":"x"}]}', "amex, visa"),
@@ -71,6 +75,9 @@ def test_where_certain_words_fit_they_are_named() -> None:
         with pytest.raises(Invalid) as caught:
             decode_json(body, decoder)
         assert caught.value.fields[0].detail == f"invalid enum value 'x'; send one of {words}"
+    with pytest.raises(Invalid) as caught:
+        decode_json(b'{"ways":[],"month":"May"}', decoder)
+    assert caught.value.fields[0].detail == "has another form than it should have (A month: 2026-01)"
 
 
 @pytest.mark.parametrize(
