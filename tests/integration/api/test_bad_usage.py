@@ -114,7 +114,9 @@ async def test_each_bad_item_is_named_and_kept_and_its_neighbours_are_accepted(s
     assert Decimal(total["quantity"]) == len(BAD) + 1
 
 
-@pytest.mark.parametrize(("item", "code", "pointer"), BAD, ids=lambda v: v[:40] if isinstance(v, str) else None)
+@pytest.mark.parametrize(
+    ("item", "code", "pointer"), BAD, ids=[f"{no}-{code}-{pointer}" for no, (_, code, pointer) in enumerate(BAD, 1)]
+)
 async def test_a_single_bad_event_is_a_problem(
     installation: LocalInstallation, item: str, code: str, pointer: str, shared: Api
 ) -> None:
