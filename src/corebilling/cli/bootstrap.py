@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -11,6 +12,7 @@ import msgspec
 from corebilling.container import Container
 from corebilling.kernel.ids import new_id
 from corebilling.ledger.domain.proof import ProofReport
+from corebilling.ledger.seal_proof import SealReport
 from corebilling.settings import Settings
 from corebilling.tenant.schemas import ApiKeyCreate, ApiKeyOut, TenantCreate, TenantOut
 
@@ -83,6 +85,18 @@ async def prove_ledger(container: Container) -> ProofReport:
 def ledger_proof(database_url: str) -> ProofReport:
     """The same at a database, outside any event loop."""
     return with_container(Settings(database_url=database_url, environment="development"), prove_ledger)
+
+
+def sealed_proof(database_url: str) -> SealReport:
+    """Seal every journal that is there, then compute every seal again; outside any event loop."""
+
+    async def work(container: Container) -> SealReport:
+        while await container.sealer().seal_once(settled=timedelta(0)):
+            pass
+        async with container.database().system() as tx:
+            return await container.seal_proof().check(tx)
+
+    return with_container(Settings(database_url=database_url, environment="development"), work)
 
 
 def platform_key(database_url: str, name: str) -> str:

@@ -52,6 +52,12 @@ class Client:
             "POST", path, data=msgspec.json.encode(body if body is not None else {}), headers=headers
         )
 
+    async def patch(self, path: str, body: Any) -> Any:
+        """PATCH with a fresh idempotency key. Raises ApiError."""
+        return await self._call(
+            "PATCH", path, data=msgspec.json.encode(body), headers={"Idempotency-Key": str(uuid4())}
+        )
+
     async def delete(self, path: str) -> Any:
         """DELETE. Raises ApiError."""
         return await self._call("DELETE", path)

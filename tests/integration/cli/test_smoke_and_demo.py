@@ -67,12 +67,32 @@ def test_the_demo_ends_with_figures_that_hold(tmp_path: Path) -> None:
     figures = json.loads(run.stdout.splitlines()[-1])
     assert figures["passed"] is True
     assert figures["failures"] == []
-    assert (figures["customers"], figures["invoices"], figures["journals"]) == (60, 66, 66), "six of those with a story"
+    assert (figures["customers"], figures["invoices"], figures["journals"]) == (60, 66, 84), "six of those with a story"
     assert (figures["events_accepted"], figures["rejected"]) == (3000, 0)
     assert figures["invoiced_minor"] == figures["expected_minor"] > 0
     assert (figures["trial_balance_minor"], figures["ledger_mismatches"], figures["webhooks_refused"]) == (0, 0, 0)
     assert all(said in run.stderr for said in ("Remaining time of Agency fee", "Coupon WELCOME", "Commitment"))
     assert Path(figures["pdf"]).read_bytes().startswith(b"%PDF-")
+
+
+def test_the_demo_follows_the_money(tmp_path: Path) -> None:
+    run = corebilling("demo", "--customers", "1", "--events", "1", "--json", "--output", str(tmp_path))
+    assert run.returncode == 0, run.stdout + run.stderr
+    figures = json.loads(run.stdout.splitlines()[-1])
+    money = figures["money"]
+    assert b"factur-x.xml" in Path(money.pop("e_invoice")).read_bytes()
+    assert Path(money.pop("statement")).read_bytes().startswith(b"%PDF-")
+    assert money == {
+        "invoiced_minor": 327_250, "tax_minor": 52_250, "from_credit_minor": 12_500, "transferred_minor": 100_000,
+        "charged_minor": 14_280, "refunded_minor": 3_570, "earned_minor": 29_589, "deferred_minor": 90_411,
+        "overdue_minor": 57_670, "notices": 3,
+    }  # fmt: skip
+    assert (figures["sealed_journals"], figures["broken_seals"]) == (figures["journals"], 0)
+    assert all(
+        said in run.stderr for said in ("promotion of 25.00", "insufficient_funds", "CN-2026-000001", "2026-02 92.05")
+    )
+    chapter = run.stderr[run.stderr.index("The money of") : run.stderr.index("usage  ")]
+    assert max(map(len, chapter.splitlines())) <= 100
 
 
 def test_the_demo_bills_a_trace(tmp_path: Path) -> None:

@@ -11,13 +11,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from corebilling.cli.bootstrap import ledger_proof, platform_key
+from corebilling.cli.bootstrap import ledger_proof, platform_key, sealed_proof
 from corebilling.cli.demo import show
+from corebilling.cli.demo.figures import Figures
+from corebilling.cli.demo.money import follow_the_money
 from corebilling.cli.demo.month import bill_month
 from corebilling.cli.demo.trace import bill_trace, read
 from corebilling.cli.failures import told
 from corebilling.cli.local import LocalInstallation, local_installation
 from corebilling.ledger.domain.proof import ProofReport
+from corebilling.ledger.seal_proof import SealReport
 
 _ENVIRONMENT = {"LOG_LEVEL": "WARNING", "RATING_DEBOUNCE_SECONDS": "1"}
 
@@ -52,12 +55,21 @@ def demo(
         def proof() -> Awaitable[ProofReport]:
             return asyncio.to_thread(ledger_proof, here.app_url)
 
+        def seals() -> Awaitable[SealReport]:
+            return asyncio.to_thread(sealed_proof, here.app_url)
+
+        async def both_chapters() -> Figures:
+            url = here.api.url
+            found = await bill_month(
+                url, admin_key, proof, customers=customers, events=events, console=console, output=output
+            )
+            await follow_the_money(url, admin_key, proof, seals, figures=found, console=console, output=output)
+            return found
+
         if requests is not None:
             story = bill_trace(here.api.url, admin_key, proof, requests=requests, console=console, output=output)
         else:
-            story = bill_month(
-                here.api.url, admin_key, proof, customers=customers, events=events, console=console, output=output
-            )
+            story = both_chapters()
         figures = asyncio.run(story)
         show.ending(console, figures)
         if as_json:

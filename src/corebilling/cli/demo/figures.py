@@ -5,6 +5,23 @@ from typing import Any
 import msgspec
 
 
+class Money(msgspec.Struct, kw_only=True):
+    """The last chapter: what a second seller invoiced, was paid, gave back and earned. Amounts are minor units of EUR."""
+
+    invoiced_minor: int = 0
+    tax_minor: int = 0
+    from_credit_minor: int = 0
+    transferred_minor: int = 0
+    charged_minor: int = 0
+    refunded_minor: int = 0
+    earned_minor: int = 0
+    deferred_minor: int = 0
+    overdue_minor: int = 0
+    notices: int = 0
+    e_invoice: str = ""
+    statement: str = ""
+
+
 class Figures(msgspec.Struct, kw_only=True):
     """Everything `--json` prints. Amounts are minor units of `currency`."""
 
@@ -26,6 +43,9 @@ class Figures(msgspec.Struct, kw_only=True):
     ledger_mismatches: int = 0
     webhooks_verified: int = 0
     webhooks_refused: int = 0
+    sealed_journals: int = 0
+    broken_seals: int = 0
+    money: Money = msgspec.field(default_factory=Money)
     usage: dict[str, str] = msgspec.field(default_factory=dict)
     pdf: str = ""
     failures: list[str] = msgspec.field(default_factory=list)

@@ -71,9 +71,9 @@ def stories(console: Console, told: dict[str, list[dict[str, Any]]], preview: di
     console.print()
 
 
-def trial_balance(console: Console, currencies: list[dict[str, Any]]) -> None:
+def trial_balance(console: Console, currencies: list[dict[str, Any]], title: str = "Trial balance") -> None:
     """Debits and credits by account."""
-    table = Table(title="Trial balance", title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("account")
     table.add_column("debit", justify="right")
     table.add_column("credit", justify="right")
@@ -105,16 +105,24 @@ def ending(console: Console, figures: Figures) -> None:
         "billing", f"{figures.invoices:,} invoices, {figures.invoices_per_second:,.0f}/s up to the webhook received"
     )
     table.add_row("", _compared(figures))
+    if (money := figures.money).invoiced_minor:
+        tax, overdue = amount(money.tax_minor, "EUR"), amount(money.overdue_minor, "EUR")
+        table.add_row("money", f"{tax} of tax, {overdue} overdue, every account as computed without the engine")
     table.add_row(
         "ledger",
         f"{figures.journals:,} journals, trial balance {figures.trial_balance_minor}, {figures.ledger_mismatches} mismatches",
     )
+    if figures.sealed_journals:
+        table.add_row("", f"{figures.sealed_journals:,} journals sealed, {figures.broken_seals} seals broken")
     table.add_row(
         "webhooks",
         f"{figures.webhooks_verified:,} received, every signature verified, {figures.webhooks_refused} refused",
     )
     if figures.pdf:
         table.add_row("PDF", figures.pdf)
+    if figures.money.e_invoice:
+        table.add_row("", f"{figures.money.e_invoice}, an e-invoice (Factur-X)")
+        table.add_row("", f"{figures.money.statement}, a statement of account")
     console.print(table)
     if figures.failures:
         console.print("\n[bold red]FAILED[/]")

@@ -80,12 +80,12 @@ def customers(count: int) -> list[Customer]:
     return [Customer(f"customer-{i:05d}", plans[i % len(plans)]) for i in range(count)]
 
 
-async def create_tenant(admin: Client, name: str, clock_at: datetime) -> tuple[str, str]:
+async def create_tenant(admin: Client, name: str, clock_at: datetime, country: str = "FR") -> tuple[str, str]:
     """A sandbox whose clock stands at the given instant, and a key with every scope of a tenant: (tenant id, key)."""
     tenant = await admin.post(
         "/v1/tenants",
         {
-            "name": name, "region": "eu", "country": "FR", "currency": "EUR", "time_zone": "UTC",
+            "name": name, "region": "eu", "country": country, "currency": "EUR", "time_zone": "UTC",
             "sandbox": True, "clock_at": clock_at.isoformat(),
         },
     )  # fmt: skip
