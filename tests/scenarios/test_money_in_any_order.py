@@ -207,6 +207,16 @@ class Money(RuleBasedStateMachine):
             grant["expires_at"] = (self.at + timedelta(days=days)).isoformat()
         self.api.post("/v1/wallets/grants", grant)
 
+    @rule(pick=picks)
+    def use_credit(self, pick: int) -> None:
+        if invoice := self._one_of(pick, "open"):
+            self.api.attempt(f"/v1/invoices/{invoice['id']}/apply-credit", {})
+
+    @rule(pick=picks)
+    def let_credit_expire(self, pick: int) -> None:
+        if grants := [grant for grant in self.api.all("/v1/wallets/grants") if grant["left_minor"]]:
+            self.api.attempt(f"/v1/wallets/grants/{grants[pick % len(grants)]['id']}/expire", {})
+
     # --- what must hold
 
     @invariant()

@@ -1,6 +1,7 @@
 """How anything becomes a final invoice: taxes, journals, numbers, one write, events, and then the customer's wallet.
 
-The row of a number series stays locked from the moment a number is taken until commit, so numbers come late.
+The row of a number series stays locked from the moment a number is taken until commit, so numbers come late; the wallets that
+will pay are locked before, as they are wherever invoices are corrected.
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,6 +72,8 @@ class Issuing:
         documents = [final.document for final in finals]
         terms = [terms_of(final) for final in finals]
         journals = await self._post(tx, finals)
+        owed = [_owed(final) for final, one in zip(finals, terms, strict=True) if one.status == "open"]
+        held = await self._wallets.hold(tx, {(one.tenant_id, one.customer_id, one.currency) for one in owed})
         given = await numbered(tx, [(f.document.tenant_id, t.numbering) for f, t in zip(finals, terms, strict=True)])
         if states:
             await writing.write_final(tx, documents, terms, given, journals, states)
@@ -81,8 +84,7 @@ class Issuing:
         )
         await emit(tx, _told(finals, terms, given, journals, states))
         tx.once_committed(lambda: GENERATED.inc(len(finals)))
-        if owed := [_owed(final) for final, one in zip(finals, terms, strict=True) if one.status == "open"]:
-            await self._wallets.apply(tx, owed)
+        await self._wallets.apply(tx, owed, held)
 
     async def _post(self, tx: Tx, finals: Sequence[Final]) -> Mapping[UUID, UUID]:
         """Post the journals of all that has one; by invoice."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from corebilling.events.envelope import Envelope
 from corebilling.invoice.domain.issue import IssuedInvoice
 from corebilling.invoice.domain.tax_quote import Quote, TaxRequest
+from corebilling.invoice.domain.wallet import WalletKey
 from corebilling.kernel.charge import BilledCharge, ChargeFinding
 from corebilling.kernel.journal import DocumentType, JournalDraft, PostedJournal
 from corebilling.kernel.party import Attribution, CustomerProfile, TenantProfile
@@ -167,8 +168,12 @@ class TaxProvider(Protocol):
 class Wallets(Protocol):
     """What customers paid ahead or were given; within this context, but a piece of its own."""
 
-    async def apply(self, tx: Tx, issued: Sequence[IssuedInvoice]) -> None:
-        """Pay what the customers' wallets hold of these open invoices, in the order given."""
+    async def hold(self, tx: Tx, owners: Collection[WalletKey]) -> set[WalletKey]:
+        """Lock those of these wallets that hold anything, and answer which."""
+        ...
+
+    async def apply(self, tx: Tx, issued: Sequence[IssuedInvoice], held: Collection[WalletKey]) -> None:
+        """Pay what the customers' wallets that are held have for these open invoices, in the order given."""
         ...
 
     async def restore(self, tx: Tx, keys: Sequence[tuple[UUID, UUID]], at: Mapping[UUID, datetime]) -> None:

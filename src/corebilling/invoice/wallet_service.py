@@ -158,9 +158,9 @@ class WalletService:
                 code="invoice_state",
             )
         now = await self._now(tx, tenant_id)
-        await self._wallets.apply(
-            tx, [IssuedInvoice(tenant_id, invoice_id, before.customer_id, before.currency, now, None)]
-        )
+        held = await self._wallets.hold(tx, [(tenant_id, before.customer_id, before.currency)])
+        invoice = IssuedInvoice(tenant_id, invoice_id, before.customer_id, before.currency, now, None)
+        await self._wallets.apply(tx, [invoice], held)
         if (await locked(tx, [key]))[key].seq == before.seq:
             raise Conflict(
                 f"the customer has no {before.currency} credit that could pay invoice {before.number}; grant some first",

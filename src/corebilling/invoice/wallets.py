@@ -1,10 +1,11 @@
 """Customers' credit: given, used on invoices, given back, paid out, expired. A wallet's row is locked before it moves.
 
-Locks are taken in one order everywhere: states of invoices, then wallets, then the number series of credit notes.
+Locks are taken in one order everywhere: states of invoices, then wallets, then the number series of invoices and of credit
+notes.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -68,9 +69,15 @@ class Wallets:
         await emit(tx, events)
         return ids
 
-    async def apply(self, tx: Tx, issued: Sequence[IssuedInvoice]) -> None:
-        """Pay what the customers' wallets hold of these open invoices, in the order given."""
-        filled = await wallet_rows.filled(tx, {(one.tenant_id, one.customer_id, one.currency) for one in issued})
+    async def hold(self, tx: Tx, owners: Collection[WalletKey]) -> set[WalletKey]:
+        """Lock those of these wallets that hold anything, and answer which: before numbers are taken for what they will pay."""
+        filled = await wallet_rows.filled(tx, owners) if owners else set()
+        await wallet_rows.locked(tx, filled)
+        return filled
+
+    async def apply(self, tx: Tx, issued: Sequence[IssuedInvoice], held: Collection[WalletKey]) -> None:
+        """Pay what the customers' wallets that are `held` have for these open invoices, in the order given."""
+        filled = {(one.tenant_id, one.customer_id, one.currency) for one in issued} & set(held)
         due = [one for one in issued if (one.tenant_id, one.customer_id, one.currency) in filled]
         if not due:
             return

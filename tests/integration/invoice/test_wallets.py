@@ -128,7 +128,7 @@ async def test_twenty_draws_at_once_never_overdraw(shop: Shop) -> None:
     done = await asyncio.gather(*(draw() for _ in range(20)), return_exceptions=True)
     assert [type(one) for one in done if one is not None] == [Conflict] * 10
     async with shop.db.tenant(shop.tenant) as tx:
-        [wallet] = await shop.wallets.find(tx, shop.tenant, customer_id=shop.customer, after=None, limit=10)
+        [wallet] = await shop.wallets.find(tx, shop.tenant, customer=str(shop.customer), after=None, limit=10)
     assert wallet.balance_minor == 50
 
 

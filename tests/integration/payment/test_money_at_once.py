@@ -47,6 +47,10 @@ async def _all_at_once(till: Till, customer: UUID, invoice_id: UUID, earlier_id:
         async with till.db.tenant(till.tenant) as tx:
             await till.books.invoices.void(tx, till.tenant, invoice_id, "wrong")
 
+    async def reissue() -> None:
+        async with till.db.tenant(till.tenant) as tx:
+            await till.books.invoices.reissue(tx, till.tenant, invoice_id, "wrong address")
+
     async def use_wallet() -> None:
         async with till.db.tenant(till.tenant) as tx:
             await wallets.apply(tx, till.tenant, invoice_id)
@@ -56,6 +60,7 @@ async def _all_at_once(till: Till, customer: UUID, invoice_id: UUID, earlier_id:
         credit(200, "balance"),
         credit(150, "refund"),
         void(),
+        reissue(),
         use_wallet(),
         till.refund(earlier_id, 40),
         till.invoice(customer, "3"),
