@@ -84,6 +84,18 @@ WHERE c.tenant_id = k.tenant_id AND c.call_id = k.call_id AND c.state = 'due'
     SELECT 1 FROM refunds r WHERE c.kind = 'refund' AND r.tenant_id = c.tenant_id AND r.refund_id = c.call_id
       AND r.status IN ('pending', 'processing'));
 
+-- name: WatchCalls :exec
+-- What was sent, denied by the gateway and then told of by it after all: it is asked from now on.
+UPDATE gateway_calls c SET state = 'watched', next_at = @at::timestamptz
+FROM unnest(@tenant_ids::uuid[], @call_ids::uuid[]) AS k(tenant_id, call_id)
+WHERE c.tenant_id = k.tenant_id AND c.call_id = k.call_id AND c.state = 'due' AND c.begun_at IS NOT NULL
+  AND (EXISTS (
+    SELECT 1 FROM payments p WHERE c.kind = 'charge' AND p.tenant_id = c.tenant_id AND p.payment_id = c.call_id
+      AND p.status IN ('processing', 'requires_action'))
+  OR EXISTS (
+    SELECT 1 FROM refunds r WHERE c.kind = 'refund' AND r.tenant_id = c.tenant_id AND r.refund_id = c.call_id
+      AND r.status = 'processing'));
+
 -- name: SettleCalls :exec
 -- What came of a batch of calls. An end counts whoever tells it; anything else only from whoever holds the lease.
 UPDATE gateway_calls c SET

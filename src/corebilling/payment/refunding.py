@@ -130,15 +130,16 @@ class Refunding:
 
     async def refundable(self, tx: Tx, keys: Sequence[Key]) -> Mapping[Key, Refundable]:
         """What to pay back for these pending refunds (tenant, refund); others are absent."""
-        rows = await refunds.lock_refunds(
-            tx.conn, tenant_ids=[key[0] for key in keys], refund_ids=[key[1] for key in keys]
-        )
-        pending = [row for row in rows if row.status == "pending"]
+        tenant_ids, refund_ids = [key[0] for key in keys], [key[1] for key in keys]
+        owners = await refunds.payments_of_refunds(tx.conn, tenant_ids=tenant_ids, refund_ids=refund_ids)
+        # Payments first, as everywhere.
         paid = await payments.lock_payments(
             tx.conn,
-            tenant_ids=[row.tenant_id for row in pending],
-            payment_ids=[row.payment_id for row in pending],
+            tenant_ids=[row.tenant_id for row in owners],
+            payment_ids=[row.payment_id for row in owners],
         )
+        rows = await refunds.lock_refunds(tx.conn, tenant_ids=tenant_ids, refund_ids=refund_ids)
+        pending = [row for row in rows if row.status == "pending"]
         names = {(row.tenant_id, row.payment_id): row.gateway_payment_id for row in paid}
         return {
             (row.tenant_id, row.refund_id): Refundable(row.amount_minor, row.currency, name, row.reason)

@@ -190,3 +190,21 @@ async def test_a_call_whose_lease_ends_while_its_result_waits_is_held_once(
         _, after = await shop.asked("after")
         await shop.status(after, "succeeded")
     assert gateway.took.charges == {payment: [1200], after: [1200]}
+
+
+async def test_what_the_gateway_denied_and_told_of_after_all_is_asked_about_and_not_sent_again(
+    new_shop: NewShop, working: Working, container: Container
+) -> None:
+    async with FakeGateway() as gateway:
+        shop = await new_shop(gateway)
+        _, payment = await shop.asked("acme", "tok_slow")
+        async with working():
+            await shop.status(payment, "processing")
+        async with container.database().system() as tx:
+            denied = "UPDATE gateway_calls SET state = 'due', next_at = now() WHERE tenant_id = %s AND call_id = %s"
+            await tx.conn.execute(denied, (shop.tenant_id, payment))
+        gateway.complete(payment)
+        async with working():
+            await shop.status(payment, "succeeded")
+    assert gateway.took.charges == {payment: [1200]}
+    assert gateway.took.calls["charge"] == 1

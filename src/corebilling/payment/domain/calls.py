@@ -6,7 +6,7 @@ from typing import Literal
 CallState = Literal["due", "begun", "watched", "done"]
 
 CALL_MOVES: Mapping[CallState, frozenset[CallState]] = {
-    "due": frozenset({"begun", "done"}),
+    "due": frozenset({"begun", "watched", "done"}),
     "begun": frozenset({"due", "watched", "done"}),
     "watched": frozenset({"done"}),
     "done": frozenset(),

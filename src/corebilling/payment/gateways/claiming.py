@@ -45,9 +45,9 @@ async def _begin(tx: Tx, payments: Payments, rows: Sequence[ClaimCallsRow], at: 
         wanted |= await payments.refundable(tx, refunds)
     asked = [(row, what) for row in rows if (what := wanted.get((row.tenant_id, row.call_id))) is not None]
     if left := [row for row in rows if (row.tenant_id, row.call_id) not in wanted]:
-        await queries.drop_settled_calls(
-            tx.conn, tenant_ids=[row.tenant_id for row in left], call_ids=[row.call_id for row in left]
-        )
+        of = {"tenant_ids": [row.tenant_id for row in left], "call_ids": [row.call_id for row in left]}
+        await queries.drop_settled_calls(tx.conn, **of)
+        await queries.watch_calls(tx.conn, at=at, **of)
     if not asked:
         return []
     return await queries.begin_calls(

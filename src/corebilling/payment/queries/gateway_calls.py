@@ -267,6 +267,27 @@ async def drop_settled_calls(
     await _cur.execute(DROP_SETTLED_CALLS, (list(tenant_ids), list(call_ids)))
 
 
+WATCH_CALLS: Final = """-- payment/gateway_calls.sql: WatchCalls
+UPDATE gateway_calls c SET state = 'watched', next_at = $1::timestamptz
+FROM unnest($2::uuid[], $3::uuid[]) AS k(tenant_id, call_id)
+WHERE c.tenant_id = k.tenant_id AND c.call_id = k.call_id AND c.state = 'due' AND c.begun_at IS NOT NULL
+  AND (EXISTS (
+    SELECT 1 FROM payments p WHERE c.kind = 'charge' AND p.tenant_id = c.tenant_id AND p.payment_id = c.call_id
+      AND p.status IN ('processing', 'requires_action'))
+  OR EXISTS (
+    SELECT 1 FROM refunds r WHERE c.kind = 'refund' AND r.tenant_id = c.tenant_id AND r.refund_id = c.call_id
+      AND r.status = 'processing'))
+"""
+
+
+async def watch_calls(
+    conn: Connection, *, at: datetime, tenant_ids: Sequence[UUID | None], call_ids: Sequence[UUID | None]
+) -> None:
+    """What was sent, denied by the gateway and then told of by it after all: it is asked from now on."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(WATCH_CALLS, (at, list(tenant_ids), list(call_ids)))
+
+
 SETTLE_CALLS: Final = """-- payment/gateway_calls.sql: SettleCalls
 UPDATE gateway_calls c SET
   state = o.state, next_at = o.next_at, gateway_reference = coalesce(o.gateway_reference, c.gateway_reference), last_error = o.error
