@@ -63,7 +63,7 @@ def _show(console: Console, told: Told) -> None:
         "transfer": [("", f"bank transfer “{told.transfer['reference']}”", -told.transfer["allocated_minor"])],
         "card": [
             ("", f"declined by the gateway: {told.declined['failure_code']}", 0),
-            ("", f"charged to another card, less a fee of {show.amount(paid['fee_minor'], 'EUR')}", -paid["amount_minor"]),
+            ("", f"charged to another card; fee {show.amount(paid['fee_minor'], 'EUR')}", -paid["amount_minor"]),
             (noted["number"], "credit note over a quarter of it", -noted["total_minor"]),
             ("", "refunded to the card", paid["refunded_minor"]),
         ],

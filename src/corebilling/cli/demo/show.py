@@ -107,7 +107,7 @@ def ending(console: Console, figures: Figures) -> None:
     table.add_row("", _compared(figures))
     if (money := figures.money).invoiced_minor:
         tax, overdue = amount(money.tax_minor, "EUR"), amount(money.overdue_minor, "EUR")
-        table.add_row("money", f"{tax} of tax, {overdue} overdue, every account as computed without the engine")
+        table.add_row("money", f"{tax} of tax, {overdue} overdue, every account as computed again")
     table.add_row(
         "ledger",
         f"{figures.journals:,} journals, trial balance {figures.trial_balance_minor}, {figures.ledger_mismatches} mismatches",
