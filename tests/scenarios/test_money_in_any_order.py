@@ -214,7 +214,7 @@ class Money(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def let_credit_expire(self, pick: int) -> None:
-        if grants := [grant for grant in self.api.all("/v1/wallets/grants") if grant["left_minor"]]:
+        if grants := [one for one in self.api.all("/v1/wallets/grants") if one["left_minor"]]:
             self.api.attempt(f"/v1/wallets/grants/{grants[pick % len(grants)]['id']}/expire", {})
 
     # --- what must hold
@@ -292,11 +292,7 @@ def test_documents_wallets_and_ledger_agree_after_every_step(
     platform = Caller(installation.api.url, platform_key)
     world = type("Money", (Money,), {"platform": platform, "url": installation.api.url, "made": made})
     quick = settings(
-        max_examples=6,
-        stateful_step_count=16,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
+        max_examples=6, stateful_step_count=16, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
     )
     run_state_machine_as_test(world, settings=quick)
     platform.close()
