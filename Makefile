@@ -45,7 +45,7 @@ generate: setup ## make the query functions and the documents that come from the
 migrate: setup ## bring the database at DATABASE_URL to the present schema
 	@$(BIN)/corebilling migrate $(ARGS)
 
-bench: setup ## measure: ingest, single posts, period close, outbox to bus
+bench: setup ## measure ingest, prices, closing, ledger, payments, PDFs and the event backbone (ARGS="--only ledger")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: setup ## resolve the versions again (needs uv)
