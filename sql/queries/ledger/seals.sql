@@ -93,13 +93,6 @@ WHERE NOT EXISTS (
   SELECT 1 FROM ledger_sealed_journals s WHERE s.tenant_id = j.tenant_id AND s.journal_id = j.journal_id
 );
 
--- name: ListSeals :many
--- A tenant's blocks, the latest first.
-SELECT * FROM ledger_seals
-WHERE tenant_id = @tenant_id AND block_no < @before_no::bigint
-ORDER BY block_no DESC
-LIMIT @page::int;
-
 -- name: ClaimProof :one
 -- Whoever writes the night's row runs its proof; one that never finished is taken over after some hours.
 INSERT INTO ledger_proofs (proof_day, started_at) VALUES (@proof_day, @started_at)
@@ -117,10 +110,6 @@ WHERE proof_day = @proof_day AND started_at = @started_at AND finished_at IS NUL
 UPDATE ledger_proofs
 SET finished_at = @finished_at, documents = @documents, journals = @journals, mismatches = @mismatches, broken_seals = @broken_seals
 WHERE proof_day = @proof_day;
-
--- name: LastProof :one
--- The last proof that was finished.
-SELECT * FROM ledger_proofs WHERE finished_at IS NOT NULL ORDER BY proof_day DESC LIMIT 1;
 
 -- name: SealedDeferrals :many
 -- What the journals that these blocks hold put off.

@@ -39,8 +39,8 @@ async def export_journals(
 ) -> Response[bytes]:
     """The journals of a month or of a batch, streamed: CSV, JSON lines, or text for hledger or beancount.
 
-    Accounts go by the names that the account mapping gives them. A batch gives the same text each time; a month goes on
-    growing until it is closed.
+    Accounts go by the names that the account mapping gives them. A batch holds the same journals each time; a month
+    goes on growing until it is closed.
     """
     tenant_id = edge.tenant_id
     if (period is None) == (batch is None):

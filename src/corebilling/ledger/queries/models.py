@@ -104,18 +104,6 @@ class LedgerPeriod(msgspec.Struct, frozen=True, gc=False):
     closed_by: str
 
 
-class LedgerProof(msgspec.Struct, frozen=True, gc=False):
-    """A row of ledger_proofs."""
-
-    proof_day: date
-    started_at: datetime
-    finished_at: datetime | None
-    documents: int | None
-    journals: int | None
-    mismatches: int | None
-    broken_seals: int | None
-
-
 class LedgerSeal(msgspec.Struct, frozen=True, gc=False):
     """A row of ledger_seals."""
 

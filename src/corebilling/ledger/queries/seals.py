@@ -277,22 +277,6 @@ async def count_unsealed(conn: Connection, *, overdue_before: UUID) -> CountUnse
     return _row
 
 
-LIST_SEALS: Final = """-- ledger/seals.sql: ListSeals
-SELECT tenant_id, block_no, journal_count, last_journal_id, previous_hash, block_hash, signature, key_id, sealed_at FROM ledger_seals
-WHERE tenant_id = $1 AND block_no < $2::bigint
-ORDER BY block_no DESC
-LIMIT $3::int
-"""
-
-
-async def list_seals(conn: Connection, *, tenant_id: UUID, before_no: int, page: int) -> list[models.LedgerSeal]:
-    """A tenant's blocks, the latest first."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.LedgerSeal))
-    await _cur.execute(LIST_SEALS, (tenant_id, before_no, page))
-    _rows: list[models.LedgerSeal] = await _cur.fetchall()
-    return _rows
-
-
 CLAIM_PROOF: Final = """-- ledger/seals.sql: ClaimProof
 INSERT INTO ledger_proofs (proof_day, started_at) VALUES ($1, $2)
 ON CONFLICT (proof_day) DO UPDATE SET started_at = excluded.started_at
@@ -343,19 +327,6 @@ async def finish_proof(
     """What it found."""
     _cur = psycopg.AsyncRawCursor(conn)
     await _cur.execute(FINISH_PROOF, (finished_at, documents, journals, mismatches, broken_seals, proof_day))
-
-
-LAST_PROOF: Final = """-- ledger/seals.sql: LastProof
-SELECT proof_day, started_at, finished_at, documents, journals, mismatches, broken_seals FROM ledger_proofs WHERE finished_at IS NOT NULL ORDER BY proof_day DESC LIMIT 1
-"""
-
-
-async def last_proof(conn: Connection) -> models.LedgerProof | None:
-    """The last proof that was finished."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.LedgerProof))
-    await _cur.execute(LAST_PROOF)
-    _row: models.LedgerProof | None = await _cur.fetchone()
-    return _row
 
 
 SEALED_DEFERRALS: Final = """-- ledger/seals.sql: SealedDeferrals

@@ -19,7 +19,7 @@ class BatchCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BatchOut(msgspec.Struct, frozen=True):
-    """A numbered batch of journals; its text never changes. `id` is its number."""
+    """A numbered batch of journals, always the same ones. `id` is its number."""
 
     id: int
     period_start: datetime
