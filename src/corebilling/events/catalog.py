@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from corebilling.events import (
+    custom,
     customer,
     invoice,
     ledger,
     payment,
     pricing,
     rating,
+    replay,
     scheduler,
     subscription,
     tenant,
@@ -99,6 +101,9 @@ CATALOG: tuple[EventType, ...] = (
     EventType("ledger.posted", 1, ledger.LedgerPosted, "ledger", "journal", False),
     EventType("ledger.sealed", 1, ledger.LedgerSealed, "ledger", "ledger", True),
     EventType("webhook.test", 1, webhook.WebhookTest, "webhook", "endpoint", False),
+    EventType("webhook.endpoint.disabled", 1, webhook.WebhookEndpointDisabled, "webhook", "endpoint", False),
+    EventType("custom.published", 1, custom.CustomEvent, "platform", "custom", True),
+    EventType("billing.replay.finished", 1, replay.ReplayFinished, "platform", "replay", True),
 )
 
 BY_PAYLOAD: dict[type[Any], EventType] = {row.payload: row for row in CATALOG}

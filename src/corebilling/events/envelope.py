@@ -45,7 +45,10 @@ class Envelope(msgspec.Struct, Generic[P], frozen=True):
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """The envelope on the wire. `data` stays undecoded until a handler for its type is found."""
+    """The envelope on the wire. `data` stays undecoded until a handler for its type is found.
+
+    `replayfor` names the one consumer that a replay is for; the others leave the event alone.
+    """
 
     id: UUID
     type: str
@@ -59,5 +62,6 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: msgspec.Raw
     causationid: UUID | None = None
     traceparent: str | None = None
+    replayfor: str | None = None
     specversion: str = "1.0"
     datacontenttype: str = "application/json"

@@ -7,6 +7,7 @@ set-based and never rest on the order of arrival.
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -19,16 +20,23 @@ from corebilling.platform.db import Tx
 S = TypeVar("S")
 
 Handler = Callable[[S, Tx, Sequence[Envelope[Any]]], Awaitable[None]]
+Forget = Callable[[S, Tx, UUID, datetime], Awaitable[int]]
+"""Deletes a tenant's rows whose whole history happened from an instant on; answers how many."""
 HandlerTable = Mapping[type[msgspec.Struct], Handler[S]]
 
 
 @dataclass(frozen=True, slots=True)
 class Consumer(Generic[S]):
-    """One context's handlers with the service that they call. `name` is the key of its inbox: never rename it."""
+    """One context's handlers with the service that they call. `name` is the key of its inbox: never rename it.
+
+    With `forget` it is a projection: it writes only what its events say, newer over older by `resource_seq`, emits nothing,
+    and can be rebuilt by replay.
+    """
 
     name: str
     service: S
     table: HandlerTable[S]
+    forget: Forget[S] | None = None
 
     def subjects(self) -> dict[str, Handler[S]]:
         """Its handlers by subject. Raises KeyError for a payload type that is not in the catalog."""

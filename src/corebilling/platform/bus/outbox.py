@@ -33,10 +33,13 @@ async def emit(tx: Tx, events: Sequence[NewEvent]) -> None:
     """Write events with the transaction's change, all in one statement; the dispatcher is woken at its commit.
 
     Each event gets a new id, the correlation id of its cause (else of the request, else a new one) and a traceparent.
-    Raises KeyError for a payload that is not in the catalog, Invalid for one that names another tenant.
+    Raises KeyError for a payload that is not in the catalog, Invalid for one that names another tenant, RuntimeError in the
+    handler of a projection.
     """
     if not events:
         return
+    if not tx.may_emit:
+        raise RuntimeError("the handlers of a projection emit no events: it may be rebuilt by replay at any time")
     request, current = current_correlation_id.get() or new_id(), trace.current_traceparent()
     for event in events:
         refuse_foreign_tenant(event.payload, event.tenant_id)

@@ -1,11 +1,13 @@
 """What dispatcher and router ask of an event bus: the boundary that an adapter for one broker fills.
 
 Guarantees asked for: a message that was acknowledged is delivered at least once to every consumer group subscribed to
-its subject until acknowledged by it; messages of one key are published in order; publishing an id again soon is dropped.
+its subject until acknowledged by it; messages of one key are published in order. Publishing an id again soon may be dropped,
+or delivered twice: the inbox decides.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 from uuid import UUID
@@ -56,6 +58,23 @@ class Delivery:
     receipt: Any
 
 
+class Level(Enum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an inspection of the bus saw: `what` about which part, and where it isn't well what to do about it."""
+
+    level: Level
+    what: str
+    advice: str = ""
+
+
 class Subscription(Protocol):
     """A durable consumer group's place in the stream."""
 
@@ -104,10 +123,30 @@ class Bus(Protocol):
         """Join a consumer group on some subjects, making the group if need be. Raises BusUnavailable."""
         ...
 
-    async def backlog(self, durable: str) -> int | None:
-        """Messages that wait for a consumer group and were never delivered to it; None if there is no such group yet.
+    async def declare(self, durable: str, subjects: Sequence[str]) -> Sequence[str]:
+        """Make or mend streams or topics and the consumer group, as configured; answers a line for each change made.
 
         Raises BusUnavailable.
+        """
+        ...
+
+    async def inspect(self, durable: str, subjects: Sequence[str]) -> Sequence[Finding]:
+        """What is there against what is configured: existence, retention, replicas, the group. Changes nothing.
+
+        Raises BusUnavailable.
+        """
+        ...
+
+    async def backlog(self, durable: str) -> int | None:
+        """Messages that a consumer group hasn't acknowledged, delivered or not; None if there is no such group yet.
+
+        Raises BusUnavailable.
+        """
+        ...
+
+    async def has_handled(self, durable: str, before: datetime) -> bool:
+        """Whether the group has acknowledged everything that was published before an instant; False if there is no such
+        group. Raises BusUnavailable.
         """
         ...
 

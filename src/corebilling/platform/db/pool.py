@@ -44,6 +44,8 @@ class Tx:
     conn: Connection
     wakes: set[str] = field(default_factory=set)
     committed: list[Callable[[], object]] = field(default_factory=list)
+    may_emit: bool = True
+    """False while a projection is written: its events were emitted when the facts happened."""
 
     def wake(self, channel: str) -> None:
         """Send NOTIFY on the channel once this transaction has committed."""

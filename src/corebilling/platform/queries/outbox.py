@@ -102,7 +102,7 @@ SELECT e.event_id, e.tenant_id, e.shard, e.subject, e.version, e.resource_id, e.
        e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count
 FROM unnest($1::smallint[], $2::uuid[]) AS held(shard, low_water)
 CROSS JOIN LATERAL (
-  SELECT c.event_id, c.tenant_id, c.shard, c.subject, c.version, c.resource_id, c.resource_seq, c.correlation_id, c.causation_id, c.traceparent, c.occurred_at, c.payload, c.status, c.retry_count, c.next_attempt_at, c.last_error, c.dispatched_at, c.republished FROM billing_events c
+  SELECT c.event_id, c.tenant_id, c.shard, c.subject, c.version, c.resource_id, c.resource_seq, c.correlation_id, c.causation_id, c.traceparent, c.occurred_at, c.payload, c.status, c.retry_count, c.next_attempt_at, c.last_error, c.dispatched_at, c.republished, c.replay_for FROM billing_events c
   WHERE c.shard = held.shard AND c.event_id > held.low_water AND c.status IN ('pending', 'failed')
     AND (c.next_attempt_at IS NULL OR c.next_attempt_at <= $3)
     AND c.resource_id NOT IN (SELECT unnest($4::uuid[]))

@@ -52,6 +52,7 @@ class GetDeliveryRow(msgspec.Struct, frozen=True, gc=False):
     last_error: str | None
     created_at: datetime
     delivered_at: datetime | None
+    leased_until: datetime | None
     body: str
 
 
@@ -324,7 +325,7 @@ async def count_pending(conn: Connection, *, bound: int) -> int | None:
 
 
 LIST_DELIVERIES: Final = """-- webhook/deliveries.sql: ListDeliveries
-SELECT tenant_id, delivery_id, endpoint_id, event_id, subject, status, attempts, next_attempt_at, last_status, last_error, created_at, delivered_at FROM webhook_deliveries
+SELECT tenant_id, delivery_id, endpoint_id, event_id, subject, status, attempts, next_attempt_at, last_status, last_error, created_at, delivered_at, leased_until FROM webhook_deliveries
 WHERE tenant_id = $1
   AND ($2::uuid IS NULL OR delivery_id < $2)
   AND ($3::uuid IS NULL OR endpoint_id = $3)
@@ -353,7 +354,7 @@ async def list_deliveries(
 
 
 GET_DELIVERY: Final = """-- webhook/deliveries.sql: GetDelivery
-SELECT d.tenant_id, d.delivery_id, d.endpoint_id, d.event_id, d.subject, d.status, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.created_at, d.delivered_at, m.body FROM webhook_deliveries d
+SELECT d.tenant_id, d.delivery_id, d.endpoint_id, d.event_id, d.subject, d.status, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.created_at, d.delivered_at, d.leased_until, m.body FROM webhook_deliveries d
 JOIN webhook_messages m ON m.tenant_id = d.tenant_id AND m.event_id = d.event_id
 WHERE d.tenant_id = $1 AND d.delivery_id = $2
 """
@@ -388,7 +389,7 @@ async def list_attempts(
 REDELIVER: Final = """-- webhook/deliveries.sql: Redeliver
 UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt_at = $1::timestamptz, delivered_at = NULL
 WHERE tenant_id = $2 AND delivery_id = $3
-RETURNING tenant_id, delivery_id, endpoint_id, event_id, subject, status, attempts, next_attempt_at, last_status, last_error, created_at, delivered_at
+RETURNING tenant_id, delivery_id, endpoint_id, event_id, subject, status, attempts, next_attempt_at, last_status, last_error, created_at, delivered_at, leased_until
 """
 
 

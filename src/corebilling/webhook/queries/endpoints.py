@@ -30,7 +30,7 @@ INSERT INTO webhook_endpoints (
   tenant_id, endpoint_id, url, subjects, description, secret_sealed, sandbox, status, seq, created_at, updated_at
 ) VALUES (
   $1, $2, $3, $4::text[], $5, $6, $7, 'active', 1, $8::timestamptz, $8::timestamptz
-) RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at
+) RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at
 """
 
 
@@ -56,7 +56,7 @@ async def add_endpoint(
 
 
 LIST_ENDPOINTS: Final = """-- webhook/endpoints.sql: ListEndpoints
-SELECT tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at FROM webhook_endpoints
+SELECT tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at FROM webhook_endpoints
 WHERE tenant_id = $1 AND ($2::uuid IS NULL OR endpoint_id < $2)
 ORDER BY endpoint_id DESC
 LIMIT $3::int
@@ -87,7 +87,7 @@ async def count_endpoints(conn: Connection, *, tenant_id: UUID) -> int | None:
 
 
 GET_ENDPOINT: Final = """-- webhook/endpoints.sql: GetEndpoint
-SELECT tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at FROM webhook_endpoints WHERE tenant_id = $1 AND endpoint_id = $2
+SELECT tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at FROM webhook_endpoints WHERE tenant_id = $1 AND endpoint_id = $2
 """
 
 
@@ -100,7 +100,7 @@ async def get_endpoint(conn: Connection, *, tenant_id: UUID, endpoint_id: UUID) 
 
 
 LOCK_ENDPOINT: Final = """-- webhook/endpoints.sql: LockEndpoint
-SELECT tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at FROM webhook_endpoints WHERE tenant_id = $1 AND endpoint_id = $2 FOR UPDATE
+SELECT tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at FROM webhook_endpoints WHERE tenant_id = $1 AND endpoint_id = $2 FOR UPDATE
 """
 
 
@@ -119,7 +119,7 @@ UPDATE webhook_endpoints SET
   failing_since = CASE WHEN $4 = 'active' AND status = 'disabled' THEN NULL ELSE failing_since END,
   seq = seq + 1, updated_at = $6::timestamptz
 WHERE tenant_id = $7 AND endpoint_id = $8
-RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at
+RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at
 """
 
 
@@ -149,7 +149,7 @@ UPDATE webhook_endpoints SET
   previous_secret_sealed = secret_sealed, previous_secret_until = $1::timestamptz, secret_sealed = $2,
   seq = seq + 1, updated_at = $3::timestamptz
 WHERE tenant_id = $4 AND endpoint_id = $5
-RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at
+RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at
 """
 
 

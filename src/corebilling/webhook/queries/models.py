@@ -37,6 +37,7 @@ class WebhookDelivery(msgspec.Struct, frozen=True, gc=False):
     last_error: str | None
     created_at: datetime
     delivered_at: datetime | None
+    leased_until: datetime | None
 
 
 class WebhookEndpoint(msgspec.Struct, frozen=True, gc=False):
@@ -57,3 +58,11 @@ class WebhookEndpoint(msgspec.Struct, frozen=True, gc=False):
     seq: int
     created_at: datetime
     updated_at: datetime
+    headers_sealed: str | None
+    rate_limit: int | None
+    max_concurrency: int | None
+    retry_schedule: list[int] | None
+    signature: str
+    ed25519_sealed: str | None
+    previous_ed25519_sealed: str | None
+    disabled_at: datetime | None
