@@ -10,6 +10,7 @@ from corebilling.customer import api as customer
 from corebilling.invoice import api as invoice
 from corebilling.ledger import api as ledger
 from corebilling.payment import api as payment
+from corebilling.platform.eventlog import api as eventlog
 from corebilling.platform.http.app import http_app
 from corebilling.platform.http.auth import Authenticator
 from corebilling.platform.http.jwks import Jwks, TokenVerifier
@@ -24,7 +25,10 @@ from corebilling.tenant import api as tenant
 from corebilling.usage import api as usage
 from corebilling.webhook import api as webhook
 
-CONTEXTS = (tenant, customer, pricing, subscription, usage, rating, scheduler, invoice, payment, ledger, webhook, jobs)
+CONTEXTS = (
+    *(tenant, customer, pricing, subscription, usage, rating, scheduler, invoice, payment, ledger, webhook),
+    *(jobs, eventlog),
+)
 
 EXAMPLES = {kind: body for context in CONTEXTS for kind, body in getattr(context, "EXAMPLES", {}).items()}
 """A request of each kind, by the type of its body, for the OpenAPI document."""
