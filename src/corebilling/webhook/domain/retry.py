@@ -1,5 +1,7 @@
 """What follows from the answer to one attempt."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal
@@ -10,15 +12,41 @@ from corebilling.webhook.domain.states import DeliveryStatus
 
 GONE = 410
 LONGEST_WAIT = timedelta(days=1)
-"""A receiver's Retry-After is honoured up to here."""
+"""A receiver's Retry-After is honoured up to here, and no step of a schedule is longer."""
+MOST_STEPS = 20
+SPREAD = 0.1
+"""A step of a schedule is stretched by up to this part of itself, so that what failed together doesn't return together."""
+
+_STEP = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """Full jitter under a delay that doubles: attempt n waits up to `base * 2**n`, at most `longest`."""
+    """When a failed delivery is tried again.
+
+    With a schedule: its steps one by one, each stretched by up to `SPREAD`, and no more retries than steps. Without: full
+    jitter under a delay that doubles, so attempt n waits up to `base * 2**n`, at most `longest`, `max_retries` times.
+    """
 
     base: timedelta
     longest: timedelta
     max_retries: int
+    schedule: tuple[timedelta, ...] = ()
+
+    def following(self, seconds: Sequence[int] | None) -> "RetryPolicy":
+        """This policy, or the schedule that an endpoint asks for."""
+        if not seconds:
+            return self
+        return msgspec.structs.replace(self, schedule=tuple(timedelta(seconds=step) for step in seconds))
+
+    def wait(self, attempts_before: int, jitter_permille: int) -> timedelta | None:
+        """How long to wait after that attempt, None when it was the last."""
+        if attempts_before >= (len(self.schedule) or self.max_retries):
+            return None
+        if self.schedule:
+            return self.schedule[attempts_before] * (1 + SPREAD * jitter_permille / 1000)
+        ceiling = min(self.longest, self.base * (1 << min(attempts_before, 30)))
+        return ceiling * jitter_permille / 1000
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -42,11 +70,24 @@ def judge(
         return Verdict("delivered")
     if status == GONE:
         return Verdict("dead_letter", endpoint="gone")
-    if attempts_before >= policy.max_retries:
+    wait = policy.wait(attempts_before, jitter_permille)
+    if wait is None:
         return Verdict("dead_letter", endpoint="failing")
-    ceiling = min(policy.longest, policy.base * 2 ** min(attempts_before, 30))
-    wait = max(ceiling * jitter_permille / 1000, retry_after or timedelta())
-    return Verdict("pending", wait, "failing")
+    return Verdict("pending", max(wait, retry_after or timedelta()), "failing")
+
+
+def parse_schedule(text: str) -> tuple[timedelta, ...]:
+    """The steps of a setting such as `5s,5m,30m,2h`; empty text has none. Raises ValueError, saying what is wrong."""
+    steps: list[timedelta] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        found = _STEP.fullmatch(part)
+        step = int(found[1]) * _UNITS[found[2]] if found else timedelta()
+        if not timedelta() < step <= LONGEST_WAIT:
+            raise ValueError(f"{part} is no wait; write a number and s, m, h or d, from 1s to 1d, such as 5s,5m,30m,2h")
+        steps.append(step)
+    if len(steps) > MOST_STEPS:
+        raise ValueError(f"{len(steps)} retries are too many; give at most {MOST_STEPS}")
+    return tuple(steps)
 
 
 def parse_retry_after(header: str | None, now: datetime) -> timedelta | None:
