@@ -50,9 +50,27 @@ def test_filters_take_exact_subjects_and_everything_below_a_word(filters, subjec
     assert subjects.matches(filters, subject) is taken
 
 
-@pytest.mark.parametrize("wanted", ["invoice.piad", "usage.reported", "invoice*", "**", "inv.*", "invoice."])
-def test_a_filter_that_takes_no_public_event_is_known(wanted) -> None:
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "invoice.piad",
+        "usage.reported",
+        "invoice*",
+        "**",
+        "invoices",
+        "invoice.",
+        "Order.shipped",
+        "custom.*",
+        "billing.a",
+    ],
+)
+def test_a_filter_that_takes_no_event_is_known(wanted) -> None:
     assert not subjects.takes_something(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["*", "invoice.*", "invoice.paid", "order.*", "order.line.*", "order.shipped"])
+def test_filters_may_take_what_is_public_and_what_tenants_publish_themselves(wanted) -> None:
+    assert subjects.takes_something(wanted)
 
 
 def test_waits_double_under_full_jitter_up_to_the_longest() -> None:
