@@ -8,41 +8,41 @@ nats-py's own, because FastStream's consuming loop holds messages for seconds an
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from faststream.nats import JStream, NatsBroker
+from faststream.nats import NatsBroker
 from loguru import logger
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, Header, StorageType
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
-from nats.js.errors import Error as JetStreamError
+from nats.js.api import Header
+from nats.js.errors import NoStreamResponseError
 
+from corebilling.platform.bus.nats_subscription import NatsSubscription
+from corebilling.platform.bus.nats_topology import (
+    TROUBLE,
+    Topology,
+    consumer_info,
+    oldest_unacknowledged,
+    unacknowledged,
+)
 from corebilling.platform.bus.port import (
     ACKNOWLEDGED,
     BusUnavailable,
-    Delivery,
+    Finding,
     Outcome,
     OutgoingMessage,
     PublishResult,
 )
 
-ACKNOWLEDGE_SECONDS = 10.0
-"""What a killed router held comes again after this long; one at work asks for more every third of it."""
-_MAX_UNACKNOWLEDGED = 20_000
 _PUBLISH_WINDOW = 4000
 _ANSWER_SECONDS = 5.0
 _HEADER_ROOM = 1024
 _MESSAGES_A_WRITE = 100
 """nats-py writes to the socket whenever it gets a turn: one write for each message costs half of the throughput."""
 _HELD_BACK = PublishResult(Outcome.HELD_BACK, "waits behind an earlier message of its resource")
-
-_TROUBLE = (NatsError, JetStreamError, OSError, TimeoutError)
 
 
 class NatsBus:
@@ -61,38 +61,48 @@ class NatsBus:
         replicas: int = 1,
     ) -> None:
         self._servers = [server.strip() for server in url.split(",")]
-        self.stream = stream
-        self.prefix = prefix
-        self._declaration = JStream(
-            stream,
-            storage=StorageType.FILE,
-            discard=DiscardPolicy.NEW,
-            max_age=max_age.total_seconds(),
-            duplicate_window=120.0,
-            num_replicas=replicas,
-        )
+        self.topology = Topology(stream, prefix, max_age, replicas)
         self._connecting = asyncio.Lock()
         self._broker: NatsBroker | None = None
         self._nc: Client | None = None
         self._js: JetStreamContext | None = None
 
-    async def connect(self) -> None:
+    async def connect(self, *, declare: bool = True) -> None:
         async with self._connecting:
             if self._js is not None:
                 return
-            await self._wait_for_port()
-            self._broker = NatsBroker(
-                self._servers, max_reconnect_attempts=-1, reconnect_time_wait=1, ping_interval=10, logger=None,
-                error_cb=_note_error, pending_size=64 * 1024 * 1024,
-            )  # fmt: skip
-            self._nc = await self._broker.connect()
+            if self._nc is None:
+                await self._wait_for_port()
+                self._broker = NatsBroker(
+                    self._servers, max_reconnect_attempts=-1, reconnect_time_wait=1, ping_interval=10, logger=None,
+                    error_cb=_note_error, pending_size=64 * 1024 * 1024,
+                )  # fmt: skip
+                self._nc = await self._broker.connect()
             js = self._nc.jetstream(publish_async_max_pending=_PUBLISH_WINDOW)
-            await self._declare(js)
+            if declare:
+                await self._ensure_at_last(js)
             self._js = js
+
+    async def _ensure_at_last(self, js: JetStreamContext) -> None:
+        """A cluster takes connections before it has a leader that makes streams."""
+        told = False
+        while True:
+            try:
+                return await self.topology.ensure_stream(js, was_there=False)
+            except BusUnavailable as error:
+                if not told:
+                    logger.warning("{}; trying again until it can", error)
+                    told = True
+            await asyncio.sleep(0.5)
 
     @property
     def is_connected(self) -> bool:
-        return self._nc is not None and self._nc.is_connected
+        return self._js is not None and self._nc is not None and self._nc.is_connected
+
+    @property
+    def stream(self) -> str:
+        """The stream's name."""
+        return self.topology.stream
 
     async def publish(self, messages: Sequence[OutgoingMessage]) -> Sequence[PublishResult]:
         nc, js = self._connected()
@@ -112,12 +122,12 @@ class NatsBus:
             try:
                 answers.append(
                     await js.publish_async(
-                        f"{self.prefix}.{message.subject}",
+                        f"{self.topology.prefix}.{message.subject}",
                         message.body,
                         headers={Header.MSG_ID: message.id},
                     )
                 )
-            except _TROUBLE as error:
+            except TROUBLE as error:
                 answers.append(_unknown(error))
                 break  # what follows must not overtake it
         pending = [answer for answer in answers if isinstance(answer, asyncio.Future)]
@@ -128,24 +138,40 @@ class NatsBus:
             await self.ensure_stream()
         return results + [_unknown("not sent")] * (len(messages) - len(results))
 
-    async def consume(self, durable: str, subjects: Sequence[str]) -> "NatsSubscription":
+    async def consume(self, durable: str, subjects: Sequence[str]) -> NatsSubscription:
         _, js = self._connected()
-        subscription = NatsSubscription(self, js, durable, [f"{self.prefix}.{subject}" for subject in subjects])
+        subscription = NatsSubscription(self, js, self.topology, durable, subjects)
         await subscription.join()
         return subscription
+
+    async def declare(self, durable: str, subjects: Sequence[str]) -> Sequence[str]:
+        _, js = self._connected()
+        return await self.topology.declare(js, durable, subjects)
+
+    async def inspect(self, durable: str, subjects: Sequence[str]) -> Sequence[Finding]:
+        _, js = self._connected()
+        return await self.topology.inspect(js, durable, subjects)
 
     async def backlog(self, durable: str) -> int | None:
         _, js = self._connected()
         try:
-            return int((await js.consumer_info(self.stream, durable)).num_pending or 0)
-        except NotFoundError:
-            return None
-        except _TROUBLE as error:
+            info = await consumer_info(js, self.stream, durable)
+        except TROUBLE as error:
             raise BusUnavailable(f"NATS: {error!r}") from error
+        return None if info is None else unacknowledged(info)
+
+    async def has_handled(self, durable: str, before: datetime) -> bool:
+        _, js = self._connected()
+        try:
+            info = await consumer_info(js, self.stream, durable)
+            oldest = None if info is None else await oldest_unacknowledged(js, info)
+        except TROUBLE as error:
+            raise BusUnavailable(f"NATS: {error!r}") from error
+        return info is not None and (oldest is None or oldest >= before)
 
     async def close(self) -> None:
         if self._nc is not None:
-            with suppress(*_TROUBLE):  # everything was awaited; draining would only wait for idle subscriptions
+            with suppress(*TROUBLE):  # everything was awaited; draining would only wait for idle subscriptions
                 await self._nc.flush(timeout=2)
             await self._nc.close()
         self._broker = self._nc = self._js = None
@@ -155,26 +181,10 @@ class NatsBus:
             raise BusUnavailable("NATS is not connected; reconnecting goes on")
         return self._nc, self._js
 
-    async def _declare(self, js: JetStreamContext) -> None:
-        """Make the stream, or bring an existing one to what is wanted. Raises BusUnavailable."""
-        config = self._declaration.config
-        config.subjects = [f"{self.prefix}.>"]  # FastStream keeps those it was given apart from the configuration
-        try:
-            try:
-                await js.stream_info(self.stream)
-            except NotFoundError:
-                if self._js is not None:
-                    logger.error("stream {} was lost; the outbox publishes again what was not handled", self.stream)
-                await js.add_stream(config)
-            else:
-                await js.update_stream(config)
-        except _TROUBLE as error:
-            raise BusUnavailable(f"the stream {self.stream} can't be declared: {error!r}") from error
-
     async def ensure_stream(self) -> None:
         """Declare the stream again where it was lost, or is between two leaders. Raises BusUnavailable."""
         _, js = self._connected()
-        await self._declare(js)
+        await self.topology.ensure_stream(js, was_there=True)
 
     async def _wait_for_port(self) -> None:
         """A refused first connection makes nats-py wait for seconds, so knock first."""
@@ -194,72 +204,6 @@ class NatsBus:
                 logger.warning("NATS doesn't answer yet; waiting for it")
                 told = True
             await asyncio.sleep(0.1)
-
-
-class NatsSubscription:
-    """A durable pull consumer."""
-
-    acknowledge_seconds = ACKNOWLEDGE_SECONDS
-
-    def __init__(self, bus: NatsBus, js: JetStreamContext, durable: str, subjects: list[str]) -> None:
-        self._bus = bus
-        self._js = js
-        self._durable = durable
-        self._subjects = subjects
-        self._pull: JetStreamContext.PullSubscription | None = None
-
-    async def join(self) -> None:
-        """Declare the consumer with its present subjects and subscribe to it. Raises BusUnavailable."""
-        config = ConsumerConfig(
-            durable_name=self._durable,
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ACKNOWLEDGE_SECONDS,
-            max_ack_pending=_MAX_UNACKNOWLEDGED,
-            filter_subjects=self._subjects,
-        )
-        try:
-            await self._bus.ensure_stream()
-            await self._js.add_consumer(self._bus.stream, config)
-            if self._pull is None:
-                self._pull = await self._js.pull_subscribe_bind(durable=self._durable, stream=self._bus.stream)
-        except _TROUBLE as error:
-            raise BusUnavailable(f"the consumer {self._durable} can't be declared: {error!r}") from error
-
-    async def fetch(self, limit: int, wait_seconds: float) -> Sequence[Delivery]:
-        if not self._bus.is_connected or self._pull is None:
-            raise BusUnavailable("NATS is not connected; reconnecting goes on")
-        try:
-            messages = await self._pull.fetch(limit, timeout=wait_seconds)
-        except TimeoutError:
-            return []
-        except (NoStreamResponseError, APIError):
-            await self.join()
-            return []
-        except _TROUBLE as error:
-            raise BusUnavailable(f"NATS: {error!r}") from error
-        return [Delivery(message.data, message) for message in messages]
-
-    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        with suppress(*_TROUBLE):
-            for delivery in deliveries:
-                await _message(delivery).ack()
-
-    async def extend(self, deliveries: Sequence[Delivery]) -> None:
-        with suppress(*_TROUBLE):
-            for delivery in deliveries:
-                await _message(delivery).in_progress()
-
-    async def lag(self) -> int:
-        try:
-            info = await self._js.consumer_info(self._bus.stream, self._durable)
-        except _TROUBLE as error:
-            raise BusUnavailable(f"NATS: {error!r}") from error
-        return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
-
-
-def _message(delivery: Delivery) -> Msg:
-    message: Msg = delivery.receipt
-    return message
 
 
 def _result(answer: "asyncio.Future[Any] | PublishResult") -> PublishResult:

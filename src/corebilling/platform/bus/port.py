@@ -106,8 +106,11 @@ class Subscription(Protocol):
 class Bus(Protocol):
     """A connection to the event bus."""
 
-    async def connect(self) -> None:
-        """Connect and declare what is needed; waits for the bus as long as it takes. Connecting twice does no harm."""
+    async def connect(self, *, declare: bool = True) -> None:
+        """Connect and make streams or topics that are missing, or with `declare=False` look on only.
+
+        Waits for the bus as long as it takes. Connecting twice does no harm.
+        """
         ...
 
     @property

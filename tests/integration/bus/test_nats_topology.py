@@ -1,0 +1,89 @@
+"""What NATS is told to keep and deliver, what an operator is told about it, and how far a consumer has come."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from backbone import until
+from corebilling.platform.bus.nats import NatsBus
+from corebilling.platform.bus.port import Level, OutgoingMessage
+from corebilling.platform.clock import wall_clock
+
+DURABLE = "topology"
+
+
+def message(number: int, subject: str = "rating.failed") -> OutgoingMessage:
+    return OutgoingMessage(f"{number}-{uuid4()}", subject, uuid4(), b"{}")
+
+
+@pytest.fixture
+async def looking(nats_url: str) -> AsyncIterator[NatsBus]:
+    """A connection that declares nothing by itself."""
+    name = uuid4().hex[:12]
+    made = NatsBus(nats_url, stream=f"T_{name}", prefix=f"t{name}", max_age=timedelta(days=14))
+    await made.connect(declare=False)
+    yield made
+    await made.close()
+
+
+async def test_what_is_missing_is_found_and_made_once(looking: NatsBus) -> None:
+    assert [finding.level for finding in await looking.inspect(DURABLE, ["rating.failed"])] == [Level.ERROR]
+    assert len(await looking.declare(DURABLE, ["rating.failed"])) == 2
+    assert await looking.declare(DURABLE, ["rating.failed"]) == []
+    found = await looking.inspect(DURABLE, ["rating.failed"])
+    assert [finding.level for finding in found] == [Level.OK, Level.OK], found
+
+
+async def test_a_shorter_retention_is_found_and_mended_and_what_an_operator_added_stays(
+    looking: NatsBus, nats_url: str
+) -> None:
+    other = NatsBus(
+        nats_url, stream=looking.stream, prefix=looking.topology.prefix, max_age=timedelta(days=2), replicas=1
+    )
+    await other.connect()
+    await other.declare(DURABLE, ["rating.failed"])
+    _, js = other._connected()
+    config = (await js.stream_info(other.stream)).config
+    await js.update_stream(config.evolve(max_bytes=1 << 20))
+    await other.close()
+    errors = [f for f in await looking.inspect(DURABLE, ["rating.failed"]) if f.level is Level.ERROR]
+    assert ["max_age" in finding.what for finding in errors] == [True]
+    assert len(await looking.declare(DURABLE, ["rating.failed"])) == 1
+    assert not [f for f in await looking.inspect(DURABLE, ["rating.failed"]) if f.level is Level.ERROR]
+    _, js = looking._connected()
+    config = (await js.stream_info(looking.stream)).config
+    assert (config.max_bytes, config.max_age) == (1 << 20, timedelta(days=14).total_seconds())
+
+
+async def test_a_consumer_without_a_subject_is_told_of_and_left_to_the_routers(looking: NatsBus) -> None:
+    await looking.declare(DURABLE, ["rating.failed"])
+    warned = [f for f in await looking.inspect(DURABLE, ["rating.failed", "plan.created"]) if f.level is Level.WARNING]
+    assert ["plan.created" in finding.what for finding in warned] == [True]
+    assert await looking.declare(DURABLE, ["rating.failed", "plan.created"]) == []
+    await looking.consume(DURABLE, ["rating.failed", "plan.created"])
+    assert not [f for f in await looking.inspect(DURABLE, ["rating.failed", "plan.created"]) if f.advice]
+
+
+async def test_a_group_has_handled_what_lies_before_its_oldest_message(bus: NatsBus) -> None:
+    assert await bus.backlog(DURABLE) is None
+    assert not await bus.has_handled(DURABLE, wall_clock())
+    subscription = await bus.consume(DURABLE, ["rating.failed", "plan.created"])
+    assert await bus.has_handled(DURABLE, wall_clock()), "a group without messages has handled all"
+    await bus.publish([message(1), message(2, "plan.created"), message(3, "price.created")])
+    middle = wall_clock()
+    await bus.publish([message(4, "price.created"), message(5)])
+    assert await bus.backlog(DURABLE) == 3
+    taken = list(await subscription.fetch(2, 5.0))
+    assert await bus.backlog(DURABLE) == 3, "delivered is not acknowledged"
+    await subscription.acknowledge(taken[1:])
+    assert not await bus.has_handled(DURABLE, middle)
+    await subscription.acknowledge(taken[:1])
+
+    async def one_left() -> bool:
+        return await bus.backlog(DURABLE) == 1
+
+    await until(one_left, "both acknowledged")
+    assert await bus.has_handled(DURABLE, middle), "what is left came later, and another subject is not the group's"
+    assert not await bus.has_handled(DURABLE, wall_clock())
