@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 Role = Literal["api", "worker", "router", "migrate"]
+BusName = Literal["nats", "kafka"]
 WorkerComponent = Literal["dispatcher", "webhook", "scheduler", "rating", "jobs", "invoicing", "payments"]
 WORKER_COMPONENTS: tuple[WorkerComponent, ...] = get_args(WorkerComponent)
 
@@ -41,9 +42,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_pool_size: Positive = 20
     enabled_migration_services: tuple[str, ...] = ()
 
-    event_bus: Literal["nats"] = "nats"
+    event_bus: BusName = "nats"
     nats_url: str = "nats://127.0.0.1:4222"
+    nats_creds: str = ""
+    nats_tls_ca: str = ""
+    nats_tls_cert: str = ""
+    nats_tls_key: str = ""
+    nats_replicas: Annotated[int, msgspec.Meta(ge=1, le=5)] = 1
+    kafka_brokers: str = ""
+    kafka_topic: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "billing.events"
+    kafka_partitions: Positive = 12
+    kafka_replication: Positive = 1
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: str = ""
+    kafka_tls_ca: str = ""
+    kafka_tls_cert: str = ""
+    kafka_tls_key: str = ""
+
     event_retention_days: Positive = 14
+    inbox_retention_days: NotNegative = 0
+    outbox_sweep_after_seconds: Positive = 300
+    router_batch_size: Positive = 500
+    router_messages_in_flight: Positive = 1000
+    router_groups_at_once: Positive = 4
+    router_groups_per_subject: Positive = 2
 
     jwks_url: str = ""
     jwt_issuer: str = ""
@@ -70,6 +94,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_base_delay_seconds: Positive = 10
     webhook_max_delay_seconds: Positive = 3600
     webhook_max_retries: NotNegative = 5
+    webhook_retry_schedule: tuple[str, ...] = ()
+    webhook_retention_days: Positive = 30
+    webhook_disable_after_hours: Positive = 120
     webhook_http_timeout_seconds: Positive = 15
     webhook_allow_private_targets: bool = False
 
@@ -90,8 +117,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def event_retention(self) -> timedelta:
-        """How long the bus keeps events."""
+        """How long the outbox and the bus keep events."""
         return timedelta(days=self.event_retention_days)
+
+    @property
+    def inbox_days(self) -> int:
+        """How many days the inbox remembers what was handled: by default a week longer than events are kept."""
+        return self.inbox_retention_days or self.event_retention_days + _INBOX_DAYS_MORE
+
+    @property
+    def sweep_after(self) -> timedelta:
+        """How long after its dispatch an event that nobody took is published again."""
+        return timedelta(seconds=self.outbox_sweep_after_seconds)
+
+    @property
+    def retry_schedule(self) -> tuple[timedelta, ...]:
+        """The delays before each further attempt of a webhook; empty: they double from the base delay."""
+        return tuple(_duration(text) for text in self.webhook_retry_schedule)
 
     @property
     def listen_url(self) -> str:
@@ -100,7 +142,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ALIASES = {"otlp_endpoint": "otel_exporter_otlp_endpoint"}
-_LISTS = {"worker_components", "enabled_migration_services", "encryption_keys"}
+_LISTS = {"worker_components", "enabled_migration_services", "encryption_keys", "webhook_retry_schedule"}
+_INBOX_DAYS_MORE = 7
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_RETRY = timedelta(days=7)
 
 
 def load_settings(environment: Mapping[str, str], **overrides: Any) -> Settings:
@@ -134,6 +179,21 @@ def _split(raw: str) -> list[str]:
     return [part.strip() for part in raw.split(",") if part.strip()]
 
 
+def _duration(text: str) -> timedelta:
+    """`5s`, `30m`, `2h`, `1d`. Raises ValueError."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not number.isdecimal() or not number.isascii():
+        raise ValueError(f"{text!r} is no duration")
+    return timedelta(seconds=int(number) * _UNITS[unit])
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        return timedelta(0) < _duration(text) <= _LONGEST_RETRY
+    except (ValueError, OverflowError):
+        return False
+
+
 def _is_key(encoded: str) -> bool:
     try:
         return len(base64.b64decode(encoded, altchars=b"-_", validate=True)) == 32
@@ -153,6 +213,28 @@ def _contradictions(settings: Settings) -> list[str]:
         wrong.append("OBJECT_STORE_URL: set it to a URL such as s3://bucket/prefix or file:///var/lib/corebilling")
     if settings.tax_engine_url and urlsplit(settings.tax_engine_url).scheme not in ("http", "https"):
         wrong.append("TAX_ENGINE_URL: set it to a URL such as https://tax.example.com/quotes")
+    if 0 < settings.inbox_retention_days < settings.event_retention_days:
+        wrong.append("INBOX_RETENTION_DAYS: must not be below EVENT_RETENTION_DAYS, or events would be handled twice")
+    if bad := [text for text in settings.webhook_retry_schedule if not _is_duration(text)]:
+        wrong.append(f"WEBHOOK_RETRY_SCHEDULE: {bad[0]!r} must be a delay of at most 7d, such as 5s, 30m, 2h or 1d")
+    wrong += _bus_contradictions(settings)
     if settings.webhook_max_delay_seconds < settings.webhook_base_delay_seconds:
         wrong.append("WEBHOOK_MAX_DELAY_SECONDS: must not be below WEBHOOK_BASE_DELAY_SECONDS")
+    return wrong
+
+
+def _bus_contradictions(settings: Settings) -> list[str]:
+    wrong = []
+    if settings.event_bus == "kafka" and not settings.kafka_brokers:
+        wrong.append("KAFKA_BROKERS: set it to addresses such as kafka-1:9092,kafka-2:9092")
+    if settings.kafka_security_protocol.startswith("SASL") and not (
+        settings.kafka_sasl_username and settings.kafka_sasl_password
+    ):
+        wrong.append("KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD: set both, KAFKA_SECURITY_PROTOCOL asks for them")
+    if bool(settings.nats_tls_cert) != bool(settings.nats_tls_key):
+        wrong.append("NATS_TLS_CERT and NATS_TLS_KEY: set both or neither")
+    if bool(settings.kafka_tls_cert) != bool(settings.kafka_tls_key):
+        wrong.append("KAFKA_TLS_CERT and KAFKA_TLS_KEY: set both or neither")
+    if settings.router_messages_in_flight < settings.router_batch_size:
+        wrong.append("ROUTER_MESSAGES_IN_FLIGHT: must not be below ROUTER_BATCH_SIZE")
     return wrong
