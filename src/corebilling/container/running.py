@@ -12,6 +12,8 @@ from corebilling.container.parts import (
     make_gateway_config,
 )
 from corebilling.container.selling import Selling
+from corebilling.customer.entitlements import EntitlementService
+from corebilling.customer.handlers import HANDLERS as ENTITLEMENT_HANDLERS
 from corebilling.invoice.handlers import HANDLERS as INVOICE_HANDLERS
 from corebilling.invoice.jobs import JOBS as INVOICE_JOBS
 from corebilling.invoice.worker import InvoicingWorker
@@ -85,6 +87,13 @@ class Container(Money):
         providers.Singleton(Consumer, "scheduler", scheduler_service, SCHEDULER_HANDLERS),
         providers.Singleton(Consumer, "invoice", Money.invoice_service, INVOICE_HANDLERS),
         providers.Singleton(Consumer, "payment", Money.payment_service, PAYMENT_HANDLERS),
+        providers.Singleton(
+            Consumer,
+            "entitlements",
+            Selling.entitlement_service,
+            ENTITLEMENT_HANDLERS,
+            forget=providers.Object(EntitlementService.forget),
+        ),
         providers.Singleton(Consumer, "webhook", webhook_service, WEBHOOK_HANDLERS),
     )
     subscriptions = providers.Singleton(Subscriptions, consumers)

@@ -3,6 +3,7 @@
 from dependency_injector import providers
 
 from corebilling.container.foundation import Foundation
+from corebilling.customer.entitlements import EntitlementService
 from corebilling.customer.service import CustomerService
 from corebilling.ledger.opening import Charts
 from corebilling.pricing.new_tenants import DefaultRateCards
@@ -33,6 +34,7 @@ class Selling(Foundation):
         TenantService, clock=Foundation.clock, setups=providers.List(default_rate_cards, charts)
     )
     customer_service = providers.Singleton(CustomerService, clock=Foundation.clock, tenants=tenant_service)
+    entitlement_service = providers.Singleton(EntitlementService, customers=customer_service, clocks=tenant_service)
     pricing_service = providers.Singleton(
         PricingService, clock=Foundation.clock, checks=price_checks, meters=meters, customers=customer_service
     )

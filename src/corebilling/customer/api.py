@@ -1,7 +1,15 @@
 """Routes of customers."""
 
+from corebilling.customer.entitlements import EntitlementService
 from corebilling.customer.examples import EXAMPLES
-from corebilling.customer.schemas import CustomerBatch, CustomerBatchOut, CustomerCreate, CustomerOut, CustomerPatch
+from corebilling.customer.schemas import (
+    CustomerBatch,
+    CustomerBatchOut,
+    CustomerCreate,
+    CustomerOut,
+    CustomerPatch,
+    EntitlementOut,
+)
 from corebilling.customer.service import CustomerService
 from corebilling.platform.db import Tx
 from corebilling.platform.http import (
@@ -78,6 +86,28 @@ async def update_customer(
     return await edge.command(lambda tx: customer_service.update(tx, edge.tenant_id, customer_ref, data), status=200)
 
 
-ROUTES = (create_customer, create_customers, list_customers, get_customer, update_customer)
+@get("/v1/customers/{customer_ref:str}/entitlements", scope="billing:read", summary="List what a customer may use")
+async def list_entitlements(
+    customer_ref: str,
+    edge: NamedDependency[Edge],
+    entitlement_service: NamedDependency[EntitlementService],
+    past: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[EntitlementOut]:
+    """What it may use now by its subscriptions, newest first; with `past=true` also what is over or hasn't begun.
+
+    A view that follows the subscriptions' events: a change shows a moment after it was made.
+    """
+    after = after_id(cursor)
+    found = await edge.query(
+        lambda tx: entitlement_service.of_customer(
+            tx, edge.tenant_id, customer_ref, past=past, after=after, limit=limit + 1
+        )
+    )
+    return page(found, limit, key=lambda entitlement: entitlement.subscription_id)
+
+
+ROUTES = (create_customer, create_customers, list_customers, get_customer, update_customer, list_entitlements)
 
 __all__ = ["EXAMPLES", "ROUTES"]

@@ -108,3 +108,20 @@ class CustomerBatchOut(msgspec.Struct, frozen=True):
     """The created customers, in the order of the items."""
 
     data: list[CustomerOut]
+
+
+class EntitlementOut(msgspec.Struct, frozen=True):
+    """What a subscription entitles its customer to, as its events told it; null is what none has told yet.
+
+    `usable` says whether it may be used now: begun, not over, and trialing, active or past due. `price_ids` are those of
+    items of its own, empty where the plan's prices are paid. `seq` is the subscription's sequence number that is known here.
+    """
+
+    subscription_id: UUID
+    plan_id: UUID | None
+    status: str | None
+    usable: bool
+    since: datetime | None
+    until: datetime | None
+    price_ids: list[UUID] | None
+    seq: int

@@ -10,7 +10,10 @@ from corebilling.kernel.period import Interval
 
 
 class SubscriptionCreated(msgspec.Struct, frozen=True):
-    """A subscription started. `scheduled` tells that its calendar is published by `subscription.scheduled`."""
+    """A subscription started. `scheduled` tells that its calendar is published by `subscription.scheduled`.
+
+    It may be used from `starts_at` on. `price_ids` are those of its explicit items, none where the plan's are paid.
+    """
 
     subscription_id: UUID
     customer_id: UUID
@@ -22,6 +25,8 @@ class SubscriptionCreated(msgspec.Struct, frozen=True):
     interval_count: int
     status: str
     scheduled: bool = False
+    starts_at: datetime | None = None
+    price_ids: list[UUID] | None = None
 
 
 class SubscriptionUpdated(msgspec.Struct, frozen=True):

@@ -60,6 +60,7 @@ def application(container: Container) -> Litestar:
         dependencies={
             "tenant_service": container.tenant_service,
             "customer_service": container.customer_service,
+            "entitlement_service": container.entitlement_service,
             "pricing_service": container.pricing_service,
             "subscription_service": container.subscription_service,
             "usage_service": container.usage_service,

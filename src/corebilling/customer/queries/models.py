@@ -30,3 +30,27 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     locale: str | None
     auto_collect: bool | None
     purchase_order: str | None
+
+
+class CustomerEntitlement(msgspec.Struct, frozen=True, gc=False):
+    """A row of customer_entitlements."""
+
+    tenant_id: UUID
+    subscription_id: UUID
+    customer_id: UUID | None
+    starts_at: datetime | None
+    plan_id: UUID | None
+    plan_seq: int
+    plan_event_id: UUID
+    status: str | None
+    status_seq: int
+    status_event_id: UUID
+    ends_at: datetime | None
+    ends_seq: int
+    ends_event_id: UUID
+    price_ids: str | None
+    prices_seq: int
+    prices_event_id: UUID
+    seq: int
+    first_event_at: datetime
+    last_event_at: datetime

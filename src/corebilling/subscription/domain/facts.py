@@ -33,6 +33,8 @@ def created(agreement: Agreement) -> SubscriptionCreated:
         first.interval_count,
         agreement.status,
         scheduled=True,
+        starts_at=agreement.starts_at,
+        price_ids=[item.price_id for item in agreement.current.items or ()],
     )
 
 
