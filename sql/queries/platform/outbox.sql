@@ -13,7 +13,7 @@ FROM unnest(@event_ids::uuid[], @tenant_ids::uuid[], @shards::smallint[], @subje
 -- name: ClaimEvents :many
 -- Reads the next unpublished events of the shards held, each in order: later events of a resource that waits stay back.
 SELECT e.event_id, e.tenant_id, e.shard, e.subject, e.version, e.resource_id, e.resource_seq,
-       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count
+       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count, e.republished, e.replay_for
 FROM unnest(@shards::smallint[], @low_waters::uuid[]) AS held(shard, low_water)
 CROSS JOIN LATERAL (
   SELECT c.* FROM billing_events c

@@ -182,4 +182,4 @@ async def _messages(db: Database, owner: Owner, *, attempt: int) -> list[Outgoin
             waiting_resources=[], in_flight=[], per_shard=1000, max_rows=1000,
         )  # fmt: skip
     await change(owner, "UPDATE billing_events SET status = 'dispatched'")
-    return [wire.encode(row, attempt=attempt) for row in rows]
+    return [wire.encode_again(row, attempt) for row in rows]

@@ -24,6 +24,7 @@ def row(tenant_id: UUID, payload: Any, subject: str = "tenant.updated") -> Claim
         event_id=uuid4(), tenant_id=tenant_id, shard=0, subject=subject, version=1, resource_id=tenant_id,
         resource_seq=3, correlation_id=uuid4(), causation_id=None, traceparent=None,
         occurred_at=datetime(2026, 1, 31, tzinfo=UTC), payload=msgspec.json.encode(payload).decode(), retry_count=0,
+        republished=0, replay_for=None,
     )  # fmt: skip
 
 
@@ -43,7 +44,16 @@ def test_a_deliberate_repetition_has_an_id_of_its_own() -> None:
     tenant = uuid4()
     sent = row(tenant, updated(tenant))
     assert wire.encode(sent).id == str(sent.event_id)
-    assert wire.encode(sent, attempt=2).id == f"{sent.event_id}:2"
+    assert wire.encode_again(sent, 2).id == f"{sent.event_id}:2"
+
+
+def test_a_replayed_row_names_its_consumer_and_what_the_sweep_repeats_is_for_everybody() -> None:
+    tenant = uuid4()
+    replayed = msgspec.structs.replace(row(tenant, updated(tenant)), republished=3, replay_for="entitlements")
+    message = wire.encode(replayed)
+    assert message.id == f"{replayed.event_id}:3"
+    assert wire.decode_event(message.body).replayfor == "entitlements"
+    assert wire.decode_event(wire.encode_again(replayed, 4).body).replayfor is None
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b'{"id": 1}'])
@@ -57,6 +67,13 @@ def test_an_unknown_subject_is_refused_with_advice() -> None:
     message = wire.encode(row(tenant, updated(tenant), subject="tenant.renamed.v2"))
     with pytest.raises(wire.Undecodable, match="deploy the release"):
         wire.decode_payload(wire.decode_event(message.body))
+
+
+def test_a_version_above_the_catalogs_is_refused_with_advice() -> None:
+    tenant = uuid4()
+    newer = wire.encode(msgspec.structs.replace(row(tenant, updated(tenant)), version=2))
+    with pytest.raises(wire.Undecodable, match="unknown version 2"):
+        wire.decode_payload(wire.decode_event(newer.body))
 
 
 def test_a_payload_that_names_another_tenant_is_refused_in_and_out() -> None:

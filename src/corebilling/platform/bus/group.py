@@ -86,6 +86,7 @@ class Group:
             started = time.perf_counter()
             with _span(consumer.name, events):
                 async with self._db.tenants({event.envelope.tenant_id for event in events}) as tx:
+                    tx.may_emit = consumer.forget is None
                     admitted = await admission.admit(tx, consumer.name, events, self._clock())
                     if admitted:
                         await handler(consumer.service, tx, [event.envelope for event in admitted])

@@ -14,6 +14,7 @@ from typing import Any
 
 from loguru import logger
 
+from corebilling.events.envelope import CloudEvent
 from corebilling.kernel.clock import Clock
 from corebilling.platform.bus import metrics, undecodable
 from corebilling.platform.bus.admission import Arrivals, Held
@@ -139,12 +140,13 @@ class Router:
         self, group: Group, deliveries: Sequence[Delivery], open_: "_Open"
     ) -> list[tuple[Route, list[tuple[Held, Delivery]]]]:
         """The batch by consumer and subject. What can't be decoded goes to the dead letters at once."""
-        members: dict[str, list[tuple[Held, Delivery]]] = defaultdict(list)
+        members: dict[tuple[str, str], list[tuple[Held, Delivery]]] = defaultdict(list)
+        chosen: dict[tuple[str, str], Route] = {}
         for delivery in deliveries:
             event, routes = None, list[Route]()
             try:
                 event = decode_event(delivery.body)
-                routes = self._routes.get(event.type, [])
+                routes = self._routes_of(event)
                 held = Held(decode_payload(event), delivery.body)
             except Undecodable as error:
                 names = [consumer.name for consumer, _ in routes] or [undecodable.ROUTER]
@@ -152,12 +154,20 @@ class Router:
                 await group.patiently(names[0], keep)
                 await open_.nobody(delivery)
                 continue
-            if not routes:  # an older release subscribed to its subject
+            if not routes:  # an older release subscribed to its subject, or it is replayed for a consumer that is gone
                 await open_.nobody(delivery)
                 continue
             open_.expect(delivery, len(routes))
-            members[event.type].append((held, delivery))
-        return [(route, members[subject]) for subject in members for route in self._routes[subject]]
+            for route in routes:
+                key = (route[0].name, event.type)
+                chosen[key] = route
+                members[key].append((held, delivery))
+        return [(chosen[key], members[key]) for key in members]
+
+    def _routes_of(self, event: CloudEvent) -> list[Route]:
+        """Who gets an event: everybody who listens to its subject, or the one that it is replayed for."""
+        routes = self._routes.get(event.type, [])
+        return [route for route in routes if event.replayfor in (None, route[0].name)]
 
 
 class _Open:

@@ -100,7 +100,7 @@ class Housekeeping:
     async def _republish(self, lost: list[FindUnsettledRow]) -> list[FindUnsettledRow]:
         if not lost:
             return []
-        results = await self._bus.publish([wire.encode(row, attempt=row.republished + 1) for row in lost])
+        results = await self._bus.publish([wire.encode_again(row, row.republished + 1) for row in lost])
         sent = [row for row, result in zip(lost, results, strict=True) if result.outcome is Outcome.ACKNOWLEDGED]
         metrics.REPUBLISHED.inc(len(sent))
         if sent:

@@ -27,8 +27,17 @@ def message_id(event_id: UUID, attempt: int) -> str:
     return f"{event_id}:{attempt}" if attempt else str(event_id)
 
 
-def encode(row: ClaimEventsRow | FindUnsettledRow, *, attempt: int = 0) -> OutgoingMessage:
-    """The message of an outbox row; `attempt` counts its deliberate repetitions."""
+def encode(row: ClaimEventsRow) -> OutgoingMessage:
+    """The message of an outbox row that a dispatcher has claimed: of a replayed one for whom the replay is."""
+    return _encoded(row, row.republished, row.replay_for)
+
+
+def encode_again(row: ClaimEventsRow | FindUnsettledRow, attempt: int) -> OutgoingMessage:
+    """A deliberate repetition for whoever hasn't taken the event; `attempt` makes its message id a new one."""
+    return _encoded(row, attempt, None)
+
+
+def _encoded(row: ClaimEventsRow | FindUnsettledRow, attempt: int, replay_for: str | None) -> OutgoingMessage:
     event = CloudEvent(
         id=row.event_id,
         type=row.subject,
@@ -42,6 +51,7 @@ def encode(row: ClaimEventsRow | FindUnsettledRow, *, attempt: int = 0) -> Outgo
         data=msgspec.Raw(row.payload.encode()),
         causationid=row.causation_id,
         traceparent=row.traceparent,
+        replayfor=replay_for,
     )
     return OutgoingMessage(message_id(row.event_id, attempt), row.subject, row.resource_id, _encode(event))
 
@@ -60,11 +70,16 @@ def decode_event(body: bytes) -> CloudEvent:
 
 
 def decode_payload(event: CloudEvent) -> Envelope[Any]:
-    """The envelope with its payload. Raises Undecodable for an unknown subject, a payload that doesn't fit, or one
-    that names another tenant than the event."""
-    decode = _decode_payload.get(event.type)
-    if decode is None:
+    """The envelope with its payload. Raises Undecodable for a subject or version that is unknown here, a payload that
+    doesn't fit, or one that names another tenant than the event."""
+    known, decode = BY_SUBJECT.get(event.type), _decode_payload.get(event.type)
+    if known is None or decode is None:
         raise Undecodable(f"the catalog has no subject {event.type}; deploy the release that knows it, then requeue")
+    if event.dataversion > known.version:
+        raise Undecodable(
+            f"unknown version {event.dataversion} of {event.type}, {known.version} is the newest here; "
+            "deploy the release that knows it, then requeue"
+        )
     try:
         payload = decode(event.data)
         refuse_foreign_tenant(payload, event.tenantid)

@@ -31,6 +31,8 @@ class ClaimEventsRow(msgspec.Struct, frozen=True, gc=False):
     occurred_at: datetime
     payload: str
     retry_count: int
+    republished: int
+    replay_for: str | None
 
 
 class WaitingResourcesRow(msgspec.Struct, frozen=True, gc=False):
@@ -99,7 +101,7 @@ async def insert_events(
 
 CLAIM_EVENTS: Final = """-- platform/outbox.sql: ClaimEvents
 SELECT e.event_id, e.tenant_id, e.shard, e.subject, e.version, e.resource_id, e.resource_seq,
-       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count
+       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count, e.republished, e.replay_for
 FROM unnest($1::smallint[], $2::uuid[]) AS held(shard, low_water)
 CROSS JOIN LATERAL (
   SELECT c.event_id, c.tenant_id, c.shard, c.subject, c.version, c.resource_id, c.resource_seq, c.correlation_id, c.causation_id, c.traceparent, c.occurred_at, c.payload, c.status, c.retry_count, c.next_attempt_at, c.last_error, c.dispatched_at, c.republished, c.replay_for FROM billing_events c
