@@ -6,6 +6,7 @@ nats-py's own, because FastStream's consuming loop holds messages for seconds an
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from nats.js import JetStreamContext
 from nats.js.api import Header
 from nats.js.errors import NoStreamResponseError
 
+from corebilling.kernel.errors import Invalid
+from corebilling.platform.bus.nats_access import NatsAccess
 from corebilling.platform.bus.nats_subscription import NatsSubscription
 from corebilling.platform.bus.nats_topology import (
     TROUBLE,
@@ -42,6 +45,7 @@ _ANSWER_SECONDS = 5.0
 _HEADER_ROOM = 1024
 _MESSAGES_A_WRITE = 100
 """nats-py writes to the socket whenever it gets a turn: one write for each message costs half of the throughput."""
+_NO_SECRETS = NatsAccess()
 _HELD_BACK = PublishResult(Outcome.HELD_BACK, "waits behind an earlier message of its resource")
 
 
@@ -59,8 +63,10 @@ class NatsBus:
         prefix: str = "billing",
         max_age: timedelta = timedelta(days=14),
         replicas: int = 1,
+        access: NatsAccess = _NO_SECRETS,
     ) -> None:
         self._servers = [server.strip() for server in url.split(",")]
+        self._access = access
         self.topology = Topology(stream, prefix, max_age, replicas)
         self._connecting = asyncio.Lock()
         self._broker: NatsBroker | None = None
@@ -72,16 +78,21 @@ class NatsBus:
             if self._js is not None:
                 return
             if self._nc is None:
-                await self._wait_for_port()
-                self._broker = NatsBroker(
-                    self._servers, max_reconnect_attempts=-1, reconnect_time_wait=1, ping_interval=10, logger=None,
-                    error_cb=_note_error, pending_size=64 * 1024 * 1024,
-                )  # fmt: skip
-                self._nc = await self._broker.connect()
+                self._nc = await self._connect_client()
             js = self._nc.jetstream(publish_async_max_pending=_PUBLISH_WINDOW)
             if declare:
                 await self._ensure_at_last(js)
             self._js = js
+
+    async def _connect_client(self) -> Client:
+        encrypted = self._access.wants_tls(self._servers)
+        security = self._access.security(encrypted=encrypted)
+        await self._wait_for_port(encrypted=encrypted)
+        self._broker = NatsBroker(
+            self._servers, max_reconnect_attempts=-1, reconnect_time_wait=1, ping_interval=10, logger=None,
+            error_cb=_note_error, pending_size=64 * 1024 * 1024, security=security,
+        )  # fmt: skip
+        return await self._broker.connect()
 
     async def _ensure_at_last(self, js: JetStreamContext) -> None:
         """A cluster takes connections before it has a leader that makes streams."""
@@ -186,24 +197,42 @@ class NatsBus:
         _, js = self._connected()
         await self.topology.ensure_stream(js, was_there=True)
 
-    async def _wait_for_port(self) -> None:
-        """A refused first connection makes nats-py wait for seconds, so knock first."""
+    async def _wait_for_port(self, *, encrypted: bool) -> None:
+        """A refused first connection makes nats-py wait for seconds, so knock first.
+
+        It also would tell its password to a server that doesn't encrypt. Raises Invalid for one.
+        """
         told = False
         while True:
             for server in self._servers:
-                parts = urlsplit(server if "://" in server else f"nats://{server}")
                 try:
-                    _, writer = await asyncio.wait_for(
-                        asyncio.open_connection(parts.hostname, parts.port or 4222), timeout=2.0
-                    )
-                except (OSError, TimeoutError):
+                    greeting = await asyncio.wait_for(_greeting(server), timeout=2.0)
+                except (OSError, TimeoutError, ValueError):
                     continue
-                writer.close()
+                if encrypted and not greeting.get("tls_required"):
+                    raise Invalid(
+                        f"{urlsplit(server).hostname} doesn't encrypt: turn TLS on there, or unset NATS_TLS_CA",
+                        code="nats_tls",
+                    )
                 return
             if not told:
                 logger.warning("NATS doesn't answer yet; waiting for it")
                 told = True
             await asyncio.sleep(0.1)
+
+
+async def _greeting(server: str) -> dict[str, Any]:
+    """What a server says of itself to whoever connects. Raises OSError, or ValueError where it isn't NATS."""
+    parts = urlsplit(server if "://" in server else f"nats://{server}")
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 4222)
+    try:
+        word, _, rest = (await reader.readline()).partition(b" ")
+    finally:
+        writer.close()
+    if word != b"INFO":
+        raise ValueError("no NATS server")
+    said: dict[str, Any] = json.loads(rest)
+    return said
 
 
 def _result(answer: "asyncio.Future[Any] | PublishResult") -> PublishResult:
