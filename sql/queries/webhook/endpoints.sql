@@ -1,9 +1,12 @@
 -- name: AddEndpoint :one
 -- A new endpoint, active from now on.
 INSERT INTO webhook_endpoints (
-  tenant_id, endpoint_id, url, subjects, description, secret_sealed, sandbox, status, seq, created_at, updated_at
+  tenant_id, endpoint_id, url, subjects, description, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature,
+  secret_sealed, ed25519_sealed, sandbox, status, seq, created_at, updated_at
 ) VALUES (
-  @tenant_id, @endpoint_id, @url, @subjects::text[], @description, @secret_sealed, @sandbox, 'active', 1, @at::timestamptz, @at::timestamptz
+  @tenant_id, @endpoint_id, @url, @subjects::text[], @description, sqlc.narg('headers_sealed')::text, sqlc.narg('rate_limit')::int,
+  sqlc.narg('max_concurrency')::int, sqlc.narg('retry_schedule')::int[], @signature, @secret_sealed,
+  sqlc.narg('ed25519_sealed')::text, @sandbox, 'active', 1, @at::timestamptz, @at::timestamptz
 ) RETURNING *;
 
 -- name: ListEndpoints :many
@@ -30,15 +33,20 @@ SELECT * FROM webhook_endpoints WHERE tenant_id = @tenant_id AND endpoint_id = @
 UPDATE webhook_endpoints SET
   url = @url, subjects = @subjects::text[], description = @description, status = @status,
   disabled_reason = sqlc.narg('disabled_reason')::text,
+  disabled_at = CASE WHEN @status = 'disabled' THEN coalesce(disabled_at, @at::timestamptz) END,
+  headers_sealed = sqlc.narg('headers_sealed')::text, rate_limit = sqlc.narg('rate_limit')::int,
+  max_concurrency = sqlc.narg('max_concurrency')::int, retry_schedule = sqlc.narg('retry_schedule')::int[],
+  signature = @signature, ed25519_sealed = sqlc.narg('ed25519_sealed')::text,
   failing_since = CASE WHEN @status = 'active' AND status = 'disabled' THEN NULL ELSE failing_since END,
   seq = seq + 1, updated_at = @at::timestamptz
 WHERE tenant_id = @tenant_id AND endpoint_id = @endpoint_id
 RETURNING *;
 
 -- name: RotateSecret :one
--- The new secret signs from now on, the one before it as well until its end, so that receivers can change over.
+-- The new keys sign from now on, those before them as well until their end, so that receivers can change over.
 UPDATE webhook_endpoints SET
   previous_secret_sealed = secret_sealed, previous_secret_until = @previous_until::timestamptz, secret_sealed = @secret_sealed,
+  previous_ed25519_sealed = ed25519_sealed, ed25519_sealed = sqlc.narg('ed25519_sealed')::text,
   seq = seq + 1, updated_at = @at::timestamptz
 WHERE tenant_id = @tenant_id AND endpoint_id = @endpoint_id
 RETURNING *;

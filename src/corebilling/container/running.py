@@ -39,6 +39,7 @@ from corebilling.scheduler.service import SchedulerService
 from corebilling.scheduler.waking import WakeUps
 from corebilling.subscription.handlers import HANDLERS as SUBSCRIPTION_HANDLERS
 from corebilling.usage.housekeeping import UsageHousekeeping
+from corebilling.webhook.delivery_log import DeliveryLog
 from corebilling.webhook.handlers import HANDLERS as WEBHOOK_HANDLERS
 from corebilling.webhook.service import WebhookService
 from corebilling.webhook.worker import DeliveryWorker
@@ -65,6 +66,7 @@ class Container(Money):
         secret_box=Foundation.secret_box,
         allow_private_targets=Foundation.settings.provided.webhook_allow_private_targets,
     )
+    webhook_delivery_log = providers.Singleton(DeliveryLog, clock=Foundation.clock, secret_box=Foundation.secret_box)
     late_usage = providers.Singleton(
         LateUsage,
         Foundation.database,

@@ -87,6 +87,7 @@ def application(container: Container) -> Litestar:
             "ageing_service": container.ageing,
             "gl_export": container.gl_export,
             "webhook_service": container.webhook_service,
+            "delivery_log": container.webhook_delivery_log,
             "job_service": container.job_service,
         },
         authenticator=Authenticator(database=container.database(), keys=container.tenant_service(), tokens=tokens),

@@ -20,8 +20,10 @@ from corebilling.platform.secrets import SecretBox, generate_key
 from corebilling.tenant.schemas import TenantCreate
 from corebilling.tenant.service import TenantService
 from corebilling.webhook.config import DeliveryConfig
+from corebilling.webhook.delivery_log import DeliveryFilter, DeliveryLog
 from corebilling.webhook.handlers import HANDLERS
-from corebilling.webhook.schemas import DeliveryOut, EndpointCreate, EndpointWithSecret
+from corebilling.webhook.schemas import EndpointCreate, EndpointWithSecret
+from corebilling.webhook.schemas_log import DeliveryOut
 from corebilling.webhook.service import WebhookService
 from corebilling.webhook.worker import DeliveryWorker
 
@@ -113,6 +115,11 @@ def service(tenants: TenantService, secret_box: SecretBox) -> WebhookService:
     return WebhookService(clock=wall_clock, tenants=tenants, secret_box=secret_box, allow_private_targets=True)
 
 
+@pytest.fixture
+def delivery_log(secret_box: SecretBox) -> DeliveryLog:
+    return DeliveryLog(clock=wall_clock, secret_box=secret_box)
+
+
 @dataclass
 class Tenant:
     """A tenant with what tests do on its behalf."""
@@ -120,15 +127,16 @@ class Tenant:
     id: UUID
     db: Database
     service: WebhookService
+    log: DeliveryLog
 
-    async def endpoint(self, url: str, *subjects: str) -> EndpointWithSecret:
-        data = EndpointCreate(url=url, subjects=list(subjects) or ["*"])
+    async def endpoint(self, url: str, *subjects: str, **options: object) -> EndpointWithSecret:
+        data = EndpointCreate(url=url, subjects=list(subjects) or ["*"], **options)
         async with self.db.tenant(self.id) as tx:
             return await self.service.create_endpoint(tx, self.id, data)
 
     async def deliveries(self) -> list[DeliveryOut]:
         async with self.db.tenant(self.id) as tx:
-            return await self.service.list_deliveries(tx, self.id, after=None, limit=500)
+            return await self.log.find(tx, self.id, DeliveryFilter(), after=None, limit=500)
 
     async def settled(self, count: int = 1) -> list[DeliveryOut]:
         """The deliveries once that many are no longer pending."""
@@ -141,14 +149,16 @@ class Tenant:
 
 
 @pytest.fixture
-def new_tenant(db: Database, tenants: TenantService, service: WebhookService) -> Callable[..., Awaitable[Tenant]]:
+def new_tenant(
+    db: Database, tenants: TenantService, service: WebhookService, delivery_log: DeliveryLog
+) -> Callable[..., Awaitable[Tenant]]:
     async def create(*, sandbox: bool = True) -> Tenant:
         tenant_id = new_id()
         async with db.tenants([tenant_id]) as tx:
             await tenants.create(
                 tx, TenantCreate(name="Ada & Sons", currency="EUR", sandbox=sandbox), tenant_id=tenant_id
             )
-        return Tenant(tenant_id, db, service)
+        return Tenant(tenant_id, db, service, delivery_log)
 
     return create
 

@@ -21,11 +21,13 @@ DELIVERIES = "/v1/webhook-deliveries"
 
 
 @pytest.fixture
-async def clients(db, service, tenants, new_tenant) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+async def clients(
+    db, service, delivery_log, tenants, new_tenant
+) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
     """Clients of two tenants; `.tenant` is whose."""
     app = http_app(
         routes=ROUTES,
-        dependencies={"webhook_service": lambda: service},
+        dependencies={"webhook_service": lambda: service, "delivery_log": lambda: delivery_log},
         authenticator=Authenticator(database=db, keys=tenants, tokens=None),
         database=db,
         clock=wall_clock,

@@ -72,7 +72,7 @@ async def test_a_failure_is_retried_under_the_same_id_until_it_succeeds(
     assert len({request.body for request in requests}) == 1
     assert (delivery.status, delivery.attempts) == ("delivered", 3)
     async with db.tenant(tenant.id) as tx:
-        detail = await service.get_delivery(tx, tenant.id, delivery.id)
+        detail = await tenant.log.get(tx, tenant.id, delivery.id)
     assert [attempt.response_status for attempt in detail.attempts_log] == [204, 503, 500]
     assert json.loads(detail.body)["id"] == str(delivery.event_id)
 
@@ -87,7 +87,7 @@ async def test_retries_end_in_a_dead_letter_that_can_be_redelivered(
         [dead] = await tenant.settled()
         assert (dead.status, dead.attempts, dead.last_error) == ("dead_letter", 4, "answered 500")
         async with db.tenant(tenant.id) as tx:
-            await service.redeliver(tx, tenant.id, dead.id)
+            await tenant.log.redeliver(tx, tenant.id, dead.id)
         await receiver.wait_for(5)
         async with asyncio.timeout(30):
             while (await tenant.deliveries())[0].status != "delivered":
@@ -183,7 +183,7 @@ async def test_an_endless_answer_is_read_only_so_far(
         [delivery] = await tenant.settled()
     assert delivery.status == "delivered"
     async with db.tenant(tenant.id) as tx:
-        [attempt] = (await service.get_delivery(tx, tenant.id, delivery.id)).attempts_log
+        [attempt] = (await tenant.log.get(tx, tenant.id, delivery.id)).attempts_log
     assert attempt.response_excerpt is not None
     assert len(attempt.response_excerpt) <= 1024
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+HIDDEN = "(hidden)"
+"""Stands for a value that is kept and not shown; sent back, it leaves that value as it is."""
+
 MOST_HEADERS = 20
 LONGEST_VALUE = 2048
 RESERVED = frozenset({
@@ -31,10 +34,26 @@ def refusal(headers: Mapping[str, str]) -> tuple[str, str] | None:
             return name, "this header is set by deliveries themselves; choose another name"
         if lower in seen:
             return name, "the same header comes twice, names differ in case only; leave one out"
+        if value == HIDDEN:
+            return name, "this stands for a value that isn't shown; send the value"
         if len(value) > LONGEST_VALUE or not _VALUE.fullmatch(value):
             return name, f"the value must be 1 to {LONGEST_VALUE} printable ASCII characters without blanks around it"
         seen.add(lower)
     return None
+
+
+def changed(present: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """The headers after a change: null removes, a value sets, `HIDDEN` leaves what is there. Case makes no difference."""
+    after = {name.lower(): (name, value) for name, value in present.items()}
+    for name, value in changes.items():
+        key = name.lower()
+        if value is None:
+            after.pop(key, None)
+        elif value == HIDDEN and key in after:
+            after[key] = (name, after[key][1])
+        else:
+            after[key] = (name, value)
+    return dict(after.values())
 
 
 def packed(headers: Mapping[str, str]) -> str:

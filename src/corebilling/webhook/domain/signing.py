@@ -16,6 +16,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from corebilling.webhook.domain.custom_headers import HIDDEN
+
 Scheme = Literal["hmac", "ed25519", "both"]
 """What `webhook-signature` holds: `v1`, `v1a`, or both kinds."""
 
@@ -24,9 +26,6 @@ PRIVATE_PREFIX = "whsk_"
 PUBLIC_PREFIX = "whpk_"
 SECRET_BYTES = 32
 SEED_BYTES = 32
-
-KEPT_SECRET = "(not kept)"  # noqa: S105 - what stands in the log for a value that isn't
-"""In the log of attempts, in place of what must not be read there."""
 
 
 def secret_text(key: bytes) -> str:
@@ -109,8 +108,8 @@ def logged_headers(
         subject=subject,
         timestamp=str(int(at.timestamp())),
         signature=signature,
-        body_signature=KEPT_SECRET,
-        custom=dict.fromkeys(custom_names, KEPT_SECRET),
+        body_signature=HIDDEN,
+        custom=dict.fromkeys(custom_names, HIDDEN),
         traceparent=traceparent,
     )
 

@@ -27,9 +27,12 @@ class ActiveEndpointsRow(msgspec.Struct, frozen=True, gc=False):
 
 ADD_ENDPOINT: Final = """-- webhook/endpoints.sql: AddEndpoint
 INSERT INTO webhook_endpoints (
-  tenant_id, endpoint_id, url, subjects, description, secret_sealed, sandbox, status, seq, created_at, updated_at
+  tenant_id, endpoint_id, url, subjects, description, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature,
+  secret_sealed, ed25519_sealed, sandbox, status, seq, created_at, updated_at
 ) VALUES (
-  $1, $2, $3, $4::text[], $5, $6, $7, 'active', 1, $8::timestamptz, $8::timestamptz
+  $1, $2, $3, $4::text[], $5, $6::text, $7::int,
+  $8::int, $9::int[], $10, $11,
+  $12::text, $13, 'active', 1, $14::timestamptz, $14::timestamptz
 ) RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at
 """
 
@@ -42,14 +45,36 @@ async def add_endpoint(
     url: str,
     subjects: Sequence[str | None],
     description: str,
+    headers_sealed: str | None,
+    rate_limit: int | None,
+    max_concurrency: int | None,
+    retry_schedule: Sequence[int | None] | None,
+    signature: str,
     secret_sealed: str,
+    ed25519_sealed: str | None,
     sandbox: bool,
     at: datetime,
 ) -> models.WebhookEndpoint | None:
     """A new endpoint, active from now on."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.WebhookEndpoint))
     await _cur.execute(
-        ADD_ENDPOINT, (tenant_id, endpoint_id, url, list(subjects), description, secret_sealed, sandbox, at)
+        ADD_ENDPOINT,
+        (
+            tenant_id,
+            endpoint_id,
+            url,
+            list(subjects),
+            description,
+            headers_sealed,
+            rate_limit,
+            max_concurrency,
+            None if retry_schedule is None else list(retry_schedule),
+            signature,
+            secret_sealed,
+            ed25519_sealed,
+            sandbox,
+            at,
+        ),
     )
     _row: models.WebhookEndpoint | None = await _cur.fetchone()
     return _row
@@ -116,9 +141,13 @@ CHANGE_ENDPOINT: Final = """-- webhook/endpoints.sql: ChangeEndpoint
 UPDATE webhook_endpoints SET
   url = $1, subjects = $2::text[], description = $3, status = $4,
   disabled_reason = $5::text,
+  disabled_at = CASE WHEN $4 = 'disabled' THEN coalesce(disabled_at, $6::timestamptz) END,
+  headers_sealed = $7::text, rate_limit = $8::int,
+  max_concurrency = $9::int, retry_schedule = $10::int[],
+  signature = $11, ed25519_sealed = $12::text,
   failing_since = CASE WHEN $4 = 'active' AND status = 'disabled' THEN NULL ELSE failing_since END,
   seq = seq + 1, updated_at = $6::timestamptz
-WHERE tenant_id = $7 AND endpoint_id = $8
+WHERE tenant_id = $13 AND endpoint_id = $14
 RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at
 """
 
@@ -132,13 +161,35 @@ async def change_endpoint(
     status: str,
     disabled_reason: str | None,
     at: datetime,
+    headers_sealed: str | None,
+    rate_limit: int | None,
+    max_concurrency: int | None,
+    retry_schedule: Sequence[int | None] | None,
+    signature: str,
+    ed25519_sealed: str | None,
     tenant_id: UUID,
     endpoint_id: UUID,
 ) -> models.WebhookEndpoint | None:
     """What callers may change, all at once; a way back to active forgets the failures of before."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.WebhookEndpoint))
     await _cur.execute(
-        CHANGE_ENDPOINT, (url, list(subjects), description, status, disabled_reason, at, tenant_id, endpoint_id)
+        CHANGE_ENDPOINT,
+        (
+            url,
+            list(subjects),
+            description,
+            status,
+            disabled_reason,
+            at,
+            headers_sealed,
+            rate_limit,
+            max_concurrency,
+            None if retry_schedule is None else list(retry_schedule),
+            signature,
+            ed25519_sealed,
+            tenant_id,
+            endpoint_id,
+        ),
     )
     _row: models.WebhookEndpoint | None = await _cur.fetchone()
     return _row
@@ -147,18 +198,26 @@ async def change_endpoint(
 ROTATE_SECRET: Final = """-- webhook/endpoints.sql: RotateSecret
 UPDATE webhook_endpoints SET
   previous_secret_sealed = secret_sealed, previous_secret_until = $1::timestamptz, secret_sealed = $2,
-  seq = seq + 1, updated_at = $3::timestamptz
-WHERE tenant_id = $4 AND endpoint_id = $5
+  previous_ed25519_sealed = ed25519_sealed, ed25519_sealed = $3::text,
+  seq = seq + 1, updated_at = $4::timestamptz
+WHERE tenant_id = $5 AND endpoint_id = $6
 RETURNING tenant_id, endpoint_id, url, subjects, description, secret_sealed, previous_secret_sealed, previous_secret_until, sandbox, status, disabled_reason, failing_since, seq, created_at, updated_at, headers_sealed, rate_limit, max_concurrency, retry_schedule, signature, ed25519_sealed, previous_ed25519_sealed, disabled_at
 """
 
 
 async def rotate_secret(
-    conn: Connection, *, previous_until: datetime, secret_sealed: str, at: datetime, tenant_id: UUID, endpoint_id: UUID
+    conn: Connection,
+    *,
+    previous_until: datetime,
+    secret_sealed: str,
+    ed25519_sealed: str | None,
+    at: datetime,
+    tenant_id: UUID,
+    endpoint_id: UUID,
 ) -> models.WebhookEndpoint | None:
-    """The new secret signs from now on, the one before it as well until its end, so that receivers can change over."""
+    """The new keys sign from now on, those before them as well until their end, so that receivers can change over."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.WebhookEndpoint))
-    await _cur.execute(ROTATE_SECRET, (previous_until, secret_sealed, at, tenant_id, endpoint_id))
+    await _cur.execute(ROTATE_SECRET, (previous_until, secret_sealed, ed25519_sealed, at, tenant_id, endpoint_id))
     _row: models.WebhookEndpoint | None = await _cur.fetchone()
     return _row
 

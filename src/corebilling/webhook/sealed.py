@@ -1,0 +1,52 @@
+"""What endpoints keep encrypted: the keys that sign, and the headers that tenants add."""
+
+import secrets
+from collections.abc import Mapping
+
+from corebilling.kernel.errors import Unavailable, invalid_field
+from corebilling.platform.secrets import SecretBox, SecretsError
+from corebilling.webhook.domain import custom_headers, signing
+from corebilling.webhook.queries.models import WebhookEndpoint
+
+
+def new_secret() -> str:
+    """A new secret for HMAC, as the tenant is shown it once."""
+    return signing.secret_text(secrets.token_bytes(signing.SECRET_BYTES))
+
+
+def new_private_key() -> str:
+    """A new ed25519 key, as it is sealed; only its public half is ever shown."""
+    return signing.private_key_text(secrets.token_bytes(signing.SEED_BYTES))
+
+
+def public_key(row: WebhookEndpoint, box: SecretBox) -> str | None:
+    """What verifies the endpoint's v1a signatures. Raises `Unavailable` where no key opens what is kept."""
+    if row.ed25519_sealed is None:
+        return None
+    return signing.public_key_text(signing.private_key(_opened(row.ed25519_sealed, box)))
+
+
+def headers(row: WebhookEndpoint, box: SecretBox) -> dict[str, str]:
+    """The endpoint's own headers with their values. Raises `Unavailable` where no key opens what is kept."""
+    return custom_headers.unpacked(_opened(row.headers_sealed, box)) if row.headers_sealed is not None else {}
+
+
+def sealed_headers(wanted: Mapping[str, str], box: SecretBox) -> str | None:
+    """As they are kept. Raises `Invalid` for what may not be a header, without repeating its value."""
+    if refused := custom_headers.refusal(wanted):
+        name, why = refused
+        pointer = name.replace("~", "~0").replace("/", "~1")
+        raise invalid_field(f"/headers/{pointer}", why, code="invalid_header")
+    if len(wanted) > custom_headers.MOST_HEADERS:
+        raise invalid_field("/headers", f"{custom_headers.MOST_HEADERS} headers are the most there can be; remove some")
+    return box.seal(custom_headers.packed(wanted)) if wanted else None
+
+
+def _opened(sealed: str, box: SecretBox) -> str:
+    try:
+        return box.open(sealed)
+    except SecretsError as error:
+        raise Unavailable(
+            "what this endpoint keeps encrypted can't be read now; ask the operator to put back the encryption key",
+            code="secrets_unavailable",
+        ) from error
