@@ -35,5 +35,6 @@ CREATE POLICY one_tenant ON inbox TO corebilling_app
   USING (tenant_id = (SELECT nullif(current_setting('app.tenant_id', true), '')::uuid))
   WITH CHECK (tenant_id = (SELECT nullif(current_setting('app.tenant_id', true), '')::uuid));
 GRANT SELECT ON inbox TO corebilling_app;
--- A rebuild forgets what a projection's consumer has taken, together with the projection.
-GRANT DELETE ON inbox TO corebilling_router;
+-- A rebuild forgets what a projection's consumer has taken and given up, together with the projection; a replay of what
+-- couldn't be published takes its dead letter away.
+GRANT DELETE ON inbox, dead_letters TO corebilling_router;

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from corebilling.cli import admin, demo, dev, ledger, operate, run, schema, simulate, smoke, statements, verify
+from corebilling.cli import admin, demo, dev, dlq, ledger, operate, run, schema, simulate, smoke, statements, verify
 
 app = typer.Typer(
     name="corebilling",
@@ -42,7 +42,7 @@ app.add_typer(admin.api_key, name="api-key")
 app.add_typer(admin.keys, name="keys")
 app.command("routes")(operate.routes)
 app.command("events")(operate.events)
-app.add_typer(operate.dlq, name="dlq")
+app.add_typer(dlq.dlq, name="dlq")
 app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(statements.statements, name="statements")
 app.add_typer(operate.invoices, name="invoices")

@@ -1,11 +1,10 @@
-"""Commands for whoever runs an installation: look at routes and events, dead letters, the ledger, due invoices."""
+"""Commands for whoever runs an installation: look at routes and events, due invoices."""
 
 import asyncio
 import os
 import sys
 from datetime import datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 import typer
@@ -17,14 +16,9 @@ from corebilling.cli.failures import told
 from corebilling.container import Container
 from corebilling.events.catalog import CATALOG
 from corebilling.kernel.ids import first_id_at
-from corebilling.platform.bus import deadletters
-from corebilling.platform.bus.deadletters import Key
 from corebilling.platform.queries import progress
-from corebilling.platform.queries.deadletters import ListDeadLettersRow
-from corebilling.platform.queries.models import DeadLetter
 from corebilling.settings import Settings, load_settings
 
-dlq = typer.Typer(help="Dead letters: events that a consumer gave up.", no_args_is_help=True)
 invoices = typer.Typer(help="Invoices, across all tenants.", no_args_is_help=True)
 
 console = Console(
@@ -44,11 +38,12 @@ def print_json(answer: object) -> None:
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
+def table(*headings: str) -> Table:
+    """A table without lines, which wraps what is too long."""
+    made = Table(box=None, padding=(0, 2, 0, 0))
     for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+        made.add_column(heading, overflow="fold")
+    return made
 
 
 def routes(as_json: AsJson = False) -> None:
@@ -62,10 +57,10 @@ def routes(as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = _table("method", "path", "scope", "summary")
+    shown = table("method", "path", "scope", "summary")
     for row in rows:
-        table.add_row(row.method, row.path, row.scope or "(none)", row.summary)
-    console.print(table)
+        shown.add_row(row.method, row.path, row.scope or "(none)", row.summary)
+    console.print(shown)
 
 
 def events(as_json: AsJson = False) -> None:
@@ -73,9 +68,9 @@ def events(as_json: AsJson = False) -> None:
     if as_json:
         print_json([{**msgspec.structs.asdict(row), "payload": row.payload.__name__} for row in CATALOG])
         return
-    table = _table("subject", "version", "published by", "resource", "webhooks", "payload")
+    shown = table("subject", "version", "published by", "resource", "webhooks", "payload")
     for row in CATALOG:
-        table.add_row(
+        shown.add_row(
             row.subject,
             str(row.version),
             row.publisher,
@@ -83,83 +78,7 @@ def events(as_json: AsJson = False) -> None:
             "yes" if row.public else "no",
             row.payload.__name__,
         )
-    console.print(table)
-
-
-@dlq.command("list")
-@told
-def dlq_list(
-    tenant: Annotated[UUID | None, typer.Option(help="only this tenant's")] = None,
-    consumer: Annotated[str | None, typer.Option(help="only what this consumer gave up")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """List dead letters, the latest first."""
-
-    async def work(container: Container) -> list[ListDeadLettersRow]:
-        async with container.database().system() as tx:
-            return await deadletters.list_dead_letters(tx, tenant_id=tenant, consumer=consumer, limit=limit)
-
-    rows = with_container(worker_settings(), work)
-    if as_json:
-        print_json(rows)
-        return
-    table = _table("event", "tenant", "consumer", "subject", "attempts", "last failed", "why")
-    for row in rows:
-        table.add_row(
-            str(row.event_id), str(row.tenant_id), row.consumer, row.subject, str(row.attempts), f"{row.last_failed_at:%F %T}", row.error
-        )  # fmt: skip
-    console.print(table)
-    console.print(f"{len(rows)} dead letters")
-
-
-@dlq.command("show")
-@told
-def dlq_show(tenant: UUID, event: UUID) -> None:
-    """Show all about one dead letter, with its event."""
-
-    async def work(container: Container) -> list[DeadLetter]:
-        async with container.database().system() as tx:
-            return await deadletters.show(tx, tenant, event)
-
-    rows = with_container(worker_settings(), work)
-    print_json(rows)
-    if not rows:
-        raise typer.Exit(1)
-
-
-def _keys(tenant: UUID, consumer: str, events: list[UUID]) -> list[Key]:
-    return [(tenant, consumer, event) for event in events]
-
-
-@dlq.command("requeue")
-@told
-def dlq_requeue(tenant: UUID, consumer: str, event: list[UUID]) -> None:
-    """Give events a fresh start with the consumer that gave them up, once the cause is mended."""
-
-    async def work(container: Container) -> int:
-        async with container.database().system() as tx:
-            return await deadletters.requeue(tx, _keys(tenant, consumer, event), container.clock()())
-
-    count = with_container(worker_settings(), work)
-    console.print(f"{count} of {len(event)} requeued")
-    if count < len(event):
-        raise typer.Exit(1)
-
-
-@dlq.command("discard")
-@told
-def dlq_discard(tenant: UUID, consumer: str, event: list[UUID]) -> None:
-    """Drop dead letters for good."""
-
-    async def work(container: Container) -> int:
-        async with container.database().system() as tx:
-            return await deadletters.discard(tx, _keys(tenant, consumer, event))
-
-    count = with_container(worker_settings(), work)
-    console.print(f"{count} of {len(event)} discarded")
-    if count < len(event):
-        raise typer.Exit(1)
+    console.print(shown)
 
 
 @invoices.command("close-due")

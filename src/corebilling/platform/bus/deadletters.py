@@ -1,37 +1,52 @@
-"""Looking at what was given up, and bringing it back. For operators: every function needs a system transaction."""
+"""Looking at what was given up, bringing it back, or dropping it: for a tenant in its own transaction, for operators in one
+of the system, which sees every tenant's."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from corebilling.kernel.errors import Conflict
+import msgspec
+
 from corebilling.platform.bus.outbox import CHANNEL
 from corebilling.platform.bus.publishing import DISPATCHER
-from corebilling.platform.bus.undecodable import ROUTER
 from corebilling.platform.db import Tx
 from corebilling.platform.queries import deadletters as queries
-from corebilling.platform.queries import inbox as inbox_queries
-from corebilling.platform.queries import outbox as outbox_queries
 from corebilling.platform.queries.deadletters import ListDeadLettersRow
 from corebilling.platform.queries.models import DeadLetter
 
-Key = tuple[UUID, str, UUID]
-"""Tenant, consumer, event."""
+MOST_AT_ONCE = 10_000
+"""Dead letters that one call brings back or drops: one transaction."""
+
+
+class Letters(msgspec.Struct, frozen=True):
+    """Which dead letters: those that meet all that is said. `subject` may end in `.*`, which stands for all below a word."""
+
+    tenant_id: UUID | None = None
+    event_ids: list[UUID] | None = None
+    consumer: str | None = None
+    subject: str | None = None
+    error_type: str | None = None
+    reason: str | None = None
+    """How the reason begins, such as `failed`."""
+    resource_id: UUID | None = None
+    failed_from: datetime | None = None
+    failed_to: datetime | None = None
+    """The last failure's instant; the end isn't part of it."""
 
 
 async def list_dead_letters(
-    tx: Tx,
-    *,
-    tenant_id: UUID | None = None,
-    consumer: str | None = None,
-    before: UUID | None = None,
-    limit: int = 50,
+    tx: Tx, which: Letters, *, after: tuple[UUID, str] | None = None, limit: int = 50
 ) -> list[ListDeadLettersRow]:
-    """The latest first; `before` is the event id that the last page ended with."""
+    """The latest event first, its consumers by name; `after` is the event and consumer that the last page ended with."""
+    before, consumer = after or (None, None)
     return await queries.list_dead_letters(
-        tx.conn, tenant_id=tenant_id, consumer=consumer, before=before, max_rows=limit
+        tx.conn, **_conditions(which), before=before, after_consumer=consumer, max_rows=limit
     )
+
+
+async def count(tx: Tx, which: Letters) -> int:
+    """How many there are."""
+    return await queries.count_dead_letters(tx.conn, **_conditions(which)) or 0
 
 
 async def show(tx: Tx, tenant_id: UUID, event_id: UUID) -> list[DeadLetter]:
@@ -39,55 +54,35 @@ async def show(tx: Tx, tenant_id: UUID, event_id: UUID) -> list[DeadLetter]:
     return await queries.show_dead_letters(tx.conn, tenant_id=tenant_id, event_id=event_id)
 
 
-async def requeue(tx: Tx, keys: Sequence[Key], now: datetime) -> int:
-    """Give events a fresh start with the consumer that gave them up; answers how many were there.
-
-    Raises Conflict for one that names no handler: deploy what understands it, or discard it.
-    """
-    taken = await _take(tx, keys)
-    by_consumer: dict[str, list[DeadLetter]] = defaultdict(list)
-    for letter in taken:
-        by_consumer[letter.consumer].append(letter)
-    if by_consumer.get(ROUTER):
-        raise Conflict(
-            "a message that no consumer was found for can't be requeued; discard it, or replay its event",
-            code="dead_letter_without_consumer",
-        )
-    if unpublished := by_consumer.pop(DISPATCHER, []):
-        await outbox_queries.requeue_events(
-            tx.conn,
-            tenant_ids=[letter.tenant_id for letter in unpublished],
-            event_ids=[letter.event_id for letter in unpublished],
-        )
-        tx.wake(CHANNEL)
-    for consumer, letters in by_consumer.items():  # a statement for each consumer, not for each event
-        await inbox_queries.park_events(
-            tx.conn,
-            consumer=consumer,
-            attempts=0,
-            next_attempt_at=now,
-            now=now,
-            error_type="Requeued",
-            error="requeued from the dead letters",
-            tenant_ids=[letter.tenant_id for letter in letters],
-            event_ids=[letter.event_id for letter in letters],
-            subjects=[letter.subject for letter in letters],
-            resource_ids=[letter.resource_id for letter in letters],
-            resource_seqs=[letter.resource_seq for letter in letters],
-            envelopes=[letter.envelope for letter in letters],
-        )
-    return len(taken)
-
-
-async def discard(tx: Tx, keys: Sequence[Key]) -> int:
-    """Delete dead letters for good; answers how many were there. The events stay in the outbox until their retention."""
-    return len(await _take(tx, keys))
-
-
-async def _take(tx: Tx, keys: Sequence[Key]) -> list[DeadLetter]:
-    return await queries.take_dead_letters(
-        tx.conn,
-        tenant_ids=[tenant_id for tenant_id, _, _ in keys],
-        consumers=[consumer for _, consumer, _ in keys],
-        event_ids=[event_id for _, _, event_id in keys],
+async def requeue(tx: Tx, which: Letters, now: datetime, *, limit: int = MOST_AT_ONCE) -> int:
+    """Give events a fresh start with the consumer that gave them up, the oldest first; answers how many."""
+    back = await queries.requeue_dead_letters(
+        tx.conn, **_conditions(which), max_rows=limit, now=now, dispatcher=DISPATCHER
     )
+    if back is None:
+        return 0
+    if back.unpublished:
+        tx.wake(CHANNEL)
+    return back.letters
+
+
+async def discard(tx: Tx, which: Letters, *, limit: int = MOST_AT_ONCE) -> int:
+    """Delete dead letters for good, the oldest first; answers how many. The events stay in the outbox until their retention."""
+    return await queries.discard_dead_letters(tx.conn, **_conditions(which), max_rows=limit) or 0
+
+
+def _conditions(which: Letters) -> dict[str, Any]:
+    subject = which.subject or ""
+    wild = subject.endswith("*")
+    return {
+        "tenant_id": which.tenant_id,
+        "event_ids": which.event_ids,
+        "consumer": which.consumer,
+        "subject": None if wild else which.subject,
+        "subject_prefix": subject[:-1] if wild else None,
+        "error_type": which.error_type,
+        "reason_prefix": which.reason,
+        "resource_id": which.resource_id,
+        "failed_from": which.failed_from,
+        "failed_to": which.failed_to,
+    }

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.rows import args_row
+from psycopg.rows import args_row, scalar_row
 
 from corebilling.platform.queries import models
 
@@ -25,12 +25,20 @@ class ListDeadLettersRow(msgspec.Struct, frozen=True, gc=False):
     event_id: UUID
     subject: str
     resource_id: UUID
+    resource_seq: int
     reason: str
     error_type: str
     error: str
     attempts: int
     first_failed_at: datetime
     last_failed_at: datetime
+
+
+class RequeueDeadLettersRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of RequeueDeadLetters."""
+
+    letters: int
+    unpublished: int
 
 
 INSERT_DEAD_LETTERS: Final = """-- platform/deadletters.sql: InsertDeadLetters
@@ -89,25 +97,116 @@ async def insert_dead_letters(
 
 
 LIST_DEAD_LETTERS: Final = """-- platform/deadletters.sql: ListDeadLetters
-SELECT d.tenant_id, d.consumer, d.event_id, d.subject, d.resource_id, d.reason, d.error_type, d.error, d.attempts,
+SELECT d.tenant_id, d.consumer, d.event_id, d.subject, d.resource_id, d.resource_seq, d.reason, d.error_type, d.error, d.attempts,
        d.first_failed_at, d.last_failed_at
 FROM dead_letters d
 WHERE ($1::uuid IS NULL OR d.tenant_id = $1)
-  AND ($2::text IS NULL OR d.consumer = $2)
-  AND ($3::uuid IS NULL OR d.event_id < $3)
+  AND ($2::uuid[] IS NULL OR d.event_id = ANY ($2))
+  AND ($3::text IS NULL OR d.consumer = $3)
+  AND ($4::text IS NULL OR d.subject = $4)
+  AND ($5::text IS NULL OR starts_with(d.subject, $5))
+  AND ($6::text IS NULL OR d.error_type = $6)
+  AND ($7::text IS NULL OR starts_with(d.reason, $7))
+  AND ($8::uuid IS NULL OR d.resource_id = $8)
+  AND ($9::timestamptz IS NULL OR d.last_failed_at >= $9)
+  AND ($10::timestamptz IS NULL OR d.last_failed_at < $10)
+  AND ($11::uuid IS NULL OR d.event_id < $11
+       OR (d.event_id = $11 AND d.consumer > $12::text))
 ORDER BY d.event_id DESC, d.consumer
-LIMIT $4::integer
+LIMIT $13::integer
 """
 
 
 async def list_dead_letters(
-    conn: Connection, *, tenant_id: UUID | None, consumer: str | None, before: UUID | None, max_rows: int
+    conn: Connection,
+    *,
+    tenant_id: UUID | None,
+    event_ids: Sequence[UUID | None] | None,
+    consumer: str | None,
+    subject: str | None,
+    subject_prefix: str | None,
+    error_type: str | None,
+    reason_prefix: str | None,
+    resource_id: UUID | None,
+    failed_from: datetime | None,
+    failed_to: datetime | None,
+    before: UUID | None,
+    after_consumer: str | None,
+    max_rows: int,
 ) -> list[ListDeadLettersRow]:
-    """Lists dead letters, the latest first, for one tenant or for all."""
+    """Lists dead letters, the latest event first and its consumers by name, for one tenant or for all."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ListDeadLettersRow))
-    await _cur.execute(LIST_DEAD_LETTERS, (tenant_id, consumer, before, max_rows))
+    await _cur.execute(
+        LIST_DEAD_LETTERS,
+        (
+            tenant_id,
+            None if event_ids is None else list(event_ids),
+            consumer,
+            subject,
+            subject_prefix,
+            error_type,
+            reason_prefix,
+            resource_id,
+            failed_from,
+            failed_to,
+            before,
+            after_consumer,
+            max_rows,
+        ),
+    )
     _rows: list[ListDeadLettersRow] = await _cur.fetchall()
     return _rows
+
+
+COUNT_DEAD_LETTERS: Final = """-- platform/deadletters.sql: CountDeadLetters
+SELECT count(d.tenant_id)::bigint AS letters
+FROM dead_letters d
+WHERE ($1::uuid IS NULL OR d.tenant_id = $1)
+  AND ($2::uuid[] IS NULL OR d.event_id = ANY ($2))
+  AND ($3::text IS NULL OR d.consumer = $3)
+  AND ($4::text IS NULL OR d.subject = $4)
+  AND ($5::text IS NULL OR starts_with(d.subject, $5))
+  AND ($6::text IS NULL OR d.error_type = $6)
+  AND ($7::text IS NULL OR starts_with(d.reason, $7))
+  AND ($8::uuid IS NULL OR d.resource_id = $8)
+  AND ($9::timestamptz IS NULL OR d.last_failed_at >= $9)
+  AND ($10::timestamptz IS NULL OR d.last_failed_at < $10)
+"""
+
+
+async def count_dead_letters(
+    conn: Connection,
+    *,
+    tenant_id: UUID | None,
+    event_ids: Sequence[UUID | None] | None,
+    consumer: str | None,
+    subject: str | None,
+    subject_prefix: str | None,
+    error_type: str | None,
+    reason_prefix: str | None,
+    resource_id: UUID | None,
+    failed_from: datetime | None,
+    failed_to: datetime | None,
+) -> int | None:
+    """How many a filter finds; the same conditions as in ListDeadLetters."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
+    await _cur.execute(
+        COUNT_DEAD_LETTERS,
+        (
+            tenant_id,
+            None if event_ids is None else list(event_ids),
+            consumer,
+            subject,
+            subject_prefix,
+            error_type,
+            reason_prefix,
+            resource_id,
+            failed_from,
+            failed_to,
+        ),
+    )
+    _row: int | None = await _cur.fetchone()
+    return _row
 
 
 SHOW_DEAD_LETTERS: Final = """-- platform/deadletters.sql: ShowDeadLetters
@@ -123,23 +222,146 @@ async def show_dead_letters(conn: Connection, *, tenant_id: UUID, event_id: UUID
     return _rows
 
 
-TAKE_DEAD_LETTERS: Final = """-- platform/deadletters.sql: TakeDeadLetters
-DELETE FROM dead_letters d
-USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS k(tenant_id, consumer, event_id)
-WHERE d.tenant_id = k.tenant_id AND d.consumer = k.consumer AND d.event_id = k.event_id
-RETURNING d.tenant_id, d.consumer, d.event_id, d.subject, d.resource_id, d.resource_seq, d.reason, d.error_type, d.error, d.stack, d.attempts, d.first_failed_at, d.last_failed_at, d.envelope
+DISCARD_DEAD_LETTERS: Final = """-- platform/deadletters.sql: DiscardDeadLetters
+WITH gone AS (
+  DELETE FROM dead_letters x
+  USING (
+    SELECT d.tenant_id, d.consumer, d.event_id FROM dead_letters d
+    WHERE ($1::uuid IS NULL OR d.tenant_id = $1)
+      AND ($2::uuid[] IS NULL OR d.event_id = ANY ($2))
+      AND ($3::text IS NULL OR d.consumer = $3)
+      AND ($4::text IS NULL OR d.subject = $4)
+      AND ($5::text IS NULL OR starts_with(d.subject, $5))
+      AND ($6::text IS NULL OR d.error_type = $6)
+      AND ($7::text IS NULL OR starts_with(d.reason, $7))
+      AND ($8::uuid IS NULL OR d.resource_id = $8)
+      AND ($9::timestamptz IS NULL OR d.last_failed_at >= $9)
+      AND ($10::timestamptz IS NULL OR d.last_failed_at < $10)
+    ORDER BY d.event_id, d.consumer
+    LIMIT $11::integer
+  ) AS found
+  WHERE x.tenant_id = found.tenant_id AND x.consumer = found.consumer AND x.event_id = found.event_id
+  RETURNING x.event_id
+)
+SELECT count(gone.event_id)::bigint AS letters FROM gone
 """
 
 
-async def take_dead_letters(
+async def discard_dead_letters(
     conn: Connection,
     *,
-    tenant_ids: Sequence[UUID | None],
-    consumers: Sequence[str | None],
-    event_ids: Sequence[UUID | None],
-) -> list[models.DeadLetter]:
-    """Removes dead letters to requeue or discard them."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.DeadLetter))
-    await _cur.execute(TAKE_DEAD_LETTERS, (list(tenant_ids), list(consumers), list(event_ids)))
-    _rows: list[models.DeadLetter] = await _cur.fetchall()
-    return _rows
+    tenant_id: UUID | None,
+    event_ids: Sequence[UUID | None] | None,
+    consumer: str | None,
+    subject: str | None,
+    subject_prefix: str | None,
+    error_type: str | None,
+    reason_prefix: str | None,
+    resource_id: UUID | None,
+    failed_from: datetime | None,
+    failed_to: datetime | None,
+    max_rows: int,
+) -> int | None:
+    """Removes dead letters, the oldest first; the conditions are those of ListDeadLetters."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
+    await _cur.execute(
+        DISCARD_DEAD_LETTERS,
+        (
+            tenant_id,
+            None if event_ids is None else list(event_ids),
+            consumer,
+            subject,
+            subject_prefix,
+            error_type,
+            reason_prefix,
+            resource_id,
+            failed_from,
+            failed_to,
+            max_rows,
+        ),
+    )
+    _row: int | None = await _cur.fetchone()
+    return _row
+
+
+REQUEUE_DEAD_LETTERS: Final = """-- platform/deadletters.sql: RequeueDeadLetters
+WITH gone AS (
+  DELETE FROM dead_letters x
+  USING (
+    SELECT d.tenant_id, d.consumer, d.event_id FROM dead_letters d
+    WHERE ($2::uuid IS NULL OR d.tenant_id = $2)
+      AND ($3::uuid[] IS NULL OR d.event_id = ANY ($3))
+      AND ($4::text IS NULL OR d.consumer = $4)
+      AND ($5::text IS NULL OR d.subject = $5)
+      AND ($6::text IS NULL OR starts_with(d.subject, $6))
+      AND ($7::text IS NULL OR d.error_type = $7)
+      AND ($8::text IS NULL OR starts_with(d.reason, $8))
+      AND ($9::uuid IS NULL OR d.resource_id = $9)
+      AND ($10::timestamptz IS NULL OR d.last_failed_at >= $10)
+      AND ($11::timestamptz IS NULL OR d.last_failed_at < $11)
+    ORDER BY d.event_id, d.consumer
+    LIMIT $12::integer
+  ) AS found
+  WHERE x.tenant_id = found.tenant_id AND x.consumer = found.consumer AND x.event_id = found.event_id
+  RETURNING x.tenant_id, x.consumer, x.event_id, x.subject, x.resource_id, x.resource_seq, x.reason, x.error_type, x.error, x.stack, x.attempts, x.first_failed_at, x.last_failed_at, x.envelope
+),
+parked AS (
+  INSERT INTO inbox_retry (tenant_id, consumer, event_id, subject, resource_id, resource_seq, attempts, next_attempt_at,
+                           first_failed_at, last_failed_at, error_type, error, envelope)
+  SELECT g.tenant_id, g.consumer, g.event_id, g.subject, g.resource_id, g.resource_seq, 0, $13::timestamptz,
+         g.first_failed_at, g.last_failed_at, 'Requeued', 'requeued from the dead letters', g.envelope
+  FROM gone g WHERE g.consumer <> $1::text
+  ORDER BY g.tenant_id, g.consumer, g.event_id
+  ON CONFLICT DO NOTHING
+),
+back AS (
+  UPDATE billing_events e SET status = 'pending', retry_count = 0, next_attempt_at = NULL
+  FROM gone g
+  WHERE g.consumer = $1::text
+    AND e.tenant_id = g.tenant_id AND e.event_id = g.event_id AND e.status = 'dead_letter'
+)
+SELECT count(g.event_id)::bigint AS letters,
+       (count(g.event_id) FILTER (WHERE g.consumer = $1::text))::bigint AS unpublished
+FROM gone g
+"""
+
+
+async def requeue_dead_letters(
+    conn: Connection,
+    *,
+    dispatcher: str,
+    tenant_id: UUID | None,
+    event_ids: Sequence[UUID | None] | None,
+    consumer: str | None,
+    subject: str | None,
+    subject_prefix: str | None,
+    error_type: str | None,
+    reason_prefix: str | None,
+    resource_id: UUID | None,
+    failed_from: datetime | None,
+    failed_to: datetime | None,
+    max_rows: int,
+    now: datetime,
+) -> RequeueDeadLettersRow | None:
+    """Gives dead letters a fresh start, the oldest first: what a consumer gave up waits for it as a parked event does, with no attempt counted; what the bus refused is pending again. The conditions are those of ListDeadLetters."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(RequeueDeadLettersRow))
+    await _cur.execute(
+        REQUEUE_DEAD_LETTERS,
+        (
+            dispatcher,
+            tenant_id,
+            None if event_ids is None else list(event_ids),
+            consumer,
+            subject,
+            subject_prefix,
+            error_type,
+            reason_prefix,
+            resource_id,
+            failed_from,
+            failed_to,
+            max_rows,
+            now,
+        ),
+    )
+    _row: RequeueDeadLettersRow | None = await _cur.fetchone()
+    return _row

@@ -21,6 +21,30 @@ class AuditEvent(msgspec.Struct, frozen=True, gc=False):
     request_id: str
 
 
+class BillingEvent(msgspec.Struct, frozen=True, gc=False):
+    """A row of billing_events."""
+
+    event_id: UUID
+    tenant_id: UUID
+    shard: int
+    subject: str
+    version: int
+    resource_id: UUID
+    resource_seq: int
+    correlation_id: UUID
+    causation_id: UUID | None
+    traceparent: str | None
+    occurred_at: datetime
+    payload: str
+    status: str
+    retry_count: int
+    next_attempt_at: datetime | None
+    last_error: str | None
+    dispatched_at: datetime | None
+    republished: int
+    replay_for: str | None
+
+
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """A row of dead_letters."""
 
