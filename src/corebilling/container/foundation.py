@@ -2,8 +2,8 @@
 
 from dependency_injector import containers, providers
 
+from corebilling.container.buses import make_bus
 from corebilling.container.parts import make_database, make_object_store, make_secret_box
-from corebilling.platform.bus.nats import NatsBus
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.jobs.service import JobService
 from corebilling.settings import Settings
@@ -15,10 +15,7 @@ class Foundation(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock = providers.Object(wall_clock)
     database = providers.Singleton(make_database, settings)
-    bus = providers.Selector(
-        settings.provided.event_bus,
-        nats=providers.Singleton(NatsBus, settings.provided.nats_url, max_age=settings.provided.event_retention),
-    )
+    bus = providers.Singleton(make_bus, settings)
     secret_box = providers.Singleton(make_secret_box, settings)
     object_store = providers.Singleton(make_object_store, settings)
     job_service = providers.Singleton(JobService, clock=clock)

@@ -5,17 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from loguru import logger
 
 from corebilling.container import Container
+from corebilling.container.buses import bus_servers
 from corebilling.platform.db.migrations import Migration, load, schema_root, unapplied
 from corebilling.platform.health import Check, Health
 from corebilling.platform.metrics import metrics_server
 from corebilling.platform.queries import releases
-
-_NATS_PORT = 4222
 
 
 @asynccontextmanager
@@ -90,10 +88,9 @@ async def _bus(container: Container) -> dict[str, Any]:
 
 async def _bus_port(container: Container) -> dict[str, Any]:
     """Raises OSError where no server of the bus takes connections."""
-    for url in container.settings().nats_url.split(","):
-        parts = urlsplit(url.strip())
+    for host, port in bus_servers(container.settings()):
         with suppress(OSError):
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _NATS_PORT)
+            _, writer = await asyncio.open_connection(host, port)
             writer.close()
             return {}
     raise ConnectionError("no server of the event bus takes connections; events wait in the outbox meanwhile")

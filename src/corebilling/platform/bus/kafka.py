@@ -47,7 +47,7 @@ class KafkaBus:
         self._pulse: asyncio.Task[None] | None = None
         self._answers = False
 
-    async def connect(self) -> None:
+    async def connect(self, *, declare: bool = True) -> None:
         async with self._connecting:
             if self._pulse is not None:
                 return
@@ -56,7 +56,8 @@ class KafkaBus:
             while True:
                 try:
                     await self._topology.open()
-                    await self._topology.make_topic()
+                    if declare:
+                        await self._topology.make_topic()
                     break
                 except (BusUnavailable, *TROUBLE) as error:
                     await self._topology.close()
@@ -64,7 +65,7 @@ class KafkaBus:
                         logger.warning("Kafka can't be used yet, waiting for it: {!r}", error)
                     await asyncio.sleep(_KNOCK_SECONDS)
             self._answers = True
-            self._pulse = asyncio.create_task(self._watch(), name="kafka-pulse")
+            self._pulse = asyncio.create_task(self._watch(declare=declare), name="kafka-pulse")
 
     @property
     def is_connected(self) -> bool:
@@ -120,13 +121,13 @@ class KafkaBus:
         if self._pulse is None:
             raise BusUnavailable("Kafka is not connected; connect first")
 
-    async def _watch(self) -> None:
-        """Know whether the cluster answers, and make a topic that was lost anew."""
+    async def _watch(self, *, declare: bool) -> None:
+        """Know whether the cluster answers, and make a topic that was lost anew unless this only looks on."""
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
             try:
                 answers = await self._topology.answers()
-                if answers and await self._topology.make_topic():
+                if declare and answers and await self._topology.make_topic():
                     logger.error("the topic was lost; the outbox publishes again what was not handled")
             except (BusUnavailable, *TROUBLE) as error:
                 answers = False
