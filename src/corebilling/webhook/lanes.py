@@ -6,18 +6,17 @@ endpoint has one post on the wire and a handful in memory, whatever waits for it
 """
 
 from collections import deque
-from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 import msgspec
-from yarl import URL
 
-from corebilling.platform.outbound import addresses
 from corebilling.platform.secrets import SecretBox
-from corebilling.webhook.domain import signing
-from corebilling.webhook.queries.deliveries import ClaimDueRow
+from corebilling.webhook import targets
+from corebilling.webhook.domain.retry import RetryPolicy
+from corebilling.webhook.queries.deliveries import DescribeTargetsRow
+from corebilling.webhook.targets import Target
 
 MOST_POSTS = 32
 HELD_A_POST = 8
@@ -25,23 +24,6 @@ LEAST_HELD = 4
 SLOW_SECONDS = 1.0
 
 Standing = Literal["unknown", "quick", "troubled"]
-
-
-class Target(msgspec.Struct, frozen=True):
-    """Where a delivery goes and what signs it. `problem` says why it can't go anywhere."""
-
-    url: URL
-    key: bytes
-    previous_key: bytes | None
-    previous_until: datetime | None
-    private: bool
-    problem: str | None = None
-
-    def keys(self, now: datetime) -> tuple[bytes, ...]:
-        """The keys that sign now, newest first."""
-        if self.previous_key is None or self.previous_until is None or now >= self.previous_until:
-            return (self.key,)
-        return (self.key, self.previous_key)
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -64,7 +46,9 @@ class Lane:
 
     __slots__ = (
         "_described",
+        "_most_held",
         "_target",
+        "held_bytes",
         "hungry",
         "queue",
         "runners",
@@ -82,13 +66,16 @@ class Lane:
         self.standing: Standing = "troubled" if failing else "unknown"
         self.hungry = False  # took all it had room for, so there may be more
         self.used_at = now
-        self._described: tuple[object, ...] | None = None
+        self.held_bytes = 0
+        self._described: DescribeTargetsRow | None = None
         self._target: Target | None = None
+        self._most_held: int | None = None
 
     @property
     def window(self) -> int:
         """How many it may hold, those on the wire included."""
-        return LEAST_HELD if self.width == 1 else self.width * HELD_A_POST
+        window = LEAST_HELD if self.width == 1 else self.width * HELD_A_POST
+        return window if self._most_held is None else min(window, self._most_held)
 
     @property
     def held(self) -> int:
@@ -100,6 +87,11 @@ class Lane:
         """How many more it may hold."""
         return max(0, self.window - self.held)
 
+    def add(self, job: Job) -> None:
+        """A claimed delivery waits for its turn."""
+        self.queue.append(job)
+        self.held_bytes += len(job.body)
+
     def settle(self, *, succeeded: bool, seconds: float) -> list[Job]:
         """Take note of an attempt's end. Answers what is to go back to the database."""
         if succeeded and seconds <= SLOW_SECONDS:
@@ -109,27 +101,16 @@ class Lane:
         self.standing = "troubled"
         self.width = max(1, self.width // 2)
         surplus = [self.queue.pop() for _ in range(min(len(self.queue), self.held - self.window))]
+        self.held_bytes -= sum(len(job.body) for job in surplus)
         self.hungry = self.hungry or bool(surplus)
         return surplus
 
-    def target(self, row: ClaimDueRow, secret_box: SecretBox, private: bool) -> Target:
+    def target(self, row: DescribeTargetsRow, box: SecretBox, *, allow_private: bool, retries: RetryPolicy) -> Target:
         """The target as the endpoint describes it now; opened and checked again only when it has changed.
 
-        Raises SecretsError where the secret can't be opened.
+        Raises SecretsError where what it keeps encrypted can't be opened.
         """
-        described = (row.url, row.secret_sealed, row.previous_secret_sealed, row.previous_secret_until, private)
-        if self._target is None or described != self._described:
-            self._target, self._described = _target(row, secret_box.open, private), described
+        if self._target is None or row != self._described:
+            self._target, self._described = targets.opened(row, box, allow_private=allow_private, retries=retries), row
+        self._most_held = self._target.most_held
         return self._target
-
-
-def _target(row: ClaimDueRow, open_secret: Callable[[str], str], private: bool) -> Target:
-    assert row.url is not None
-    assert row.secret_sealed is not None
-    problem = addresses.url_refusal(row.url, allow_private=private)
-    if problem is not None:
-        return Target(URL(), b"", None, None, private, problem)
-    key = signing.secret_key(open_secret(row.secret_sealed))
-    sealed = row.previous_secret_sealed
-    previous = signing.secret_key(open_secret(sealed)) if sealed else None
-    return Target(URL(row.url), key, previous, row.previous_secret_until, private)

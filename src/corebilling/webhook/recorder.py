@@ -3,21 +3,23 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 import stamina
 from loguru import logger
 
+from corebilling.events.envelope import NewEvent
+from corebilling.events.webhook import WebhookEndpointDisabled
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import new_id
+from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Database, Tx
 from corebilling.platform.db.errors import is_transient
 from corebilling.webhook import metrics
 from corebilling.webhook.domain.retry import Verdict
-from corebilling.webhook.lanes import Job
-from corebilling.webhook.queries import deliveries, endpoints
+from corebilling.webhook.queries import deliveries, health
 from corebilling.webhook.sender import Answer
 
 BATCH = 1000
@@ -25,12 +27,18 @@ QUEUE = 4000
 
 
 class Attempted(msgspec.Struct, frozen=True):
-    """An attempt was made."""
+    """An attempt was made, begun and signed `at`. `limited`: its end may make room for another of its endpoint."""
 
-    job: Job
+    tenant_id: UUID
+    delivery_id: UUID
+    endpoint_id: UUID
     at: datetime
+    ended_at: datetime
     answer: Answer
     verdict: Verdict
+    url: str
+    signature: str | None
+    limited: bool
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -126,21 +134,23 @@ class Recorder:
         """One success in the batch counts as health, whatever failed beside it; 410 Gone counts above all."""
         state: dict[tuple[UUID, UUID], str] = {}
         for o in attempted:
-            key = (o.job.tenant_id, o.job.endpoint_id)
+            key = (o.tenant_id, o.endpoint_id)
             state[key] = max(state.get(key, ""), o.verdict.endpoint, key=_WEIGHT.__getitem__)
         gone, fine, failing = ([key for key, seen in state.items() if seen == s] for s in ("gone", "fine", "failing"))
+        ended: list[health.NoteGoneRow | health.NoteFailingRow] = []
         if gone:
-            await endpoints.mark_gone(tx.conn, at=now, tenant_ids=_tenants(gone), endpoint_ids=_endpoints(gone))
+            ended += await health.note_gone(tx.conn, at=now, tenant_ids=_tenants(gone), endpoint_ids=_endpoints(gone))
         if fine:
-            await endpoints.mark_recovered(tx.conn, at=now, tenant_ids=_tenants(fine), endpoint_ids=_endpoints(fine))
+            await health.note_recovered(tx.conn, at=now, tenant_ids=_tenants(fine), endpoint_ids=_endpoints(fine))
         if failing:
-            await endpoints.mark_failing(
+            ended += await health.note_failing(
                 tx.conn,
                 at=now,
                 give_up_since=now - self._give_up_after,
                 tenant_ids=_tenants(failing),
                 endpoint_ids=_endpoints(failing),
             )
+        await emit(tx, [_disabled(row, now) for row in ended if row.status == "disabled"])
 
     def _tell(self, batch: Sequence[Outcome]) -> None:
         now = self._clock()
@@ -156,25 +166,27 @@ class Recorder:
                 if outcome.verdict.wait is None:
                     metrics.DEAD.inc()
                 else:
-                    self._on_due(outcome.at + outcome.verdict.wait)
+                    self._on_due(outcome.ended_at + outcome.verdict.wait)
+            if isinstance(outcome, Attempted) and outcome.limited:
+                self._on_due(now)
 
 
 _WEIGHT = {"": 0, "failing": 1, "fine": 2, "gone": 3}
 
 
 async def _record_attempts(tx: Tx, attempted: Sequence[Attempted]) -> None:
-    tenant_ids = [o.job.tenant_id for o in attempted]
-    delivery_ids = [o.job.delivery_id for o in attempted]
+    tenant_ids = [o.tenant_id for o in attempted]
+    delivery_ids = [o.delivery_id for o in attempted]
     statuses, errors = [o.answer.status for o in attempted], [o.answer.error for o in attempted]
     await deliveries.record_outcomes(
         tx.conn,
         tenant_ids=tenant_ids,
         delivery_ids=delivery_ids,
         statuses=[o.verdict.status for o in attempted],
-        next_attempts_at=[None if o.verdict.wait is None else o.at + o.verdict.wait for o in attempted],
+        next_attempts_at=[None if o.verdict.wait is None else o.ended_at + o.verdict.wait for o in attempted],
         response_statuses=statuses,
         errors=errors,
-        delivered_ats=[o.at if o.verdict.status == "delivered" else None for o in attempted],
+        delivered_ats=[o.ended_at if o.verdict.status == "delivered" else None for o in attempted],
     )
     await deliveries.add_attempts(
         tx.conn,
@@ -183,10 +195,18 @@ async def _record_attempts(tx: Tx, attempted: Sequence[Attempted]) -> None:
         attempt_ids=[new_id() for _ in attempted],
         attempted_ats=[o.at for o in attempted],
         durations_ms=[o.answer.duration_ms for o in attempted],
+        urls=[o.url for o in attempted],
+        signatures=[o.signature for o in attempted],
         response_statuses=statuses,
         response_excerpts=[o.answer.excerpt for o in attempted],
         errors=errors,
     )
+
+
+def _disabled(row: health.NoteGoneRow | health.NoteFailingRow, at: datetime) -> NewEvent:
+    reason: Literal["gone", "failing"] = "gone" if isinstance(row, health.NoteGoneRow) else "failing"
+    payload = WebhookEndpointDisabled(row.endpoint_id, row.url, reason, row.failing_since, at)
+    return NewEvent(row.tenant_id, row.endpoint_id, row.seq, payload, at)
 
 
 def _only(batch: Sequence[Outcome], kind: type[OutcomeT]) -> list[OutcomeT]:

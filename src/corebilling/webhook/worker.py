@@ -8,7 +8,6 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,17 +21,16 @@ from corebilling.platform.db.notify import Listener
 from corebilling.platform.outbound.connections import affordable
 from corebilling.platform.secrets import SecretBox, SecretsError
 from corebilling.webhook import metrics
+from corebilling.webhook.claims import Claimed, Claims
 from corebilling.webhook.config import DeliveryConfig
 from corebilling.webhook.domain import retry, signing
 from corebilling.webhook.gates import Gates
 from corebilling.webhook.lanes import LEAST_HELD, SLOW_SECONDS, Job, Lane, Standing
 from corebilling.webhook.queries import deliveries
-from corebilling.webhook.queries.deliveries import ClaimDueRow
 from corebilling.webhook.recorder import Abandoned, Attempted, Recorder, Released
 from corebilling.webhook.sender import Answer, Sender
 from corebilling.webhook.service import CHANNEL
 
-_NOWHERE = (UUID(int=0), UUID(int=0))
 _IDLE_LANE_SECONDS = 300.0
 _PENDING_BOUND = 100_000
 _PAUSE_SECONDS = 1.0
@@ -55,7 +53,6 @@ class DeliveryWorker:
         self._db = db
         self._secret_box = secret_box
         self._config = config
-        self._retries = config.retries
         self._clock = clock
         self._listener = Listener(listen_url or db.listen_url, CHANNEL)
         connections = affordable(config.max_connections)
@@ -64,8 +61,10 @@ class DeliveryWorker:
         self._recorder = Recorder(db, clock, give_up_after=config.give_up_after, on_due=self._wake_at)
         self._lanes: dict[UUID, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._after = _NOWHERE
+        self._claims = Claims(db, clock, config)
+        self._affordable = config.held_limit  # deliveries of the size that they had lately
         self._wakes: set[int] = set()
+        self._pacing: asyncio.TimerHandle | None = None
         self._crowded = False  # a claim had to leave out what was due
         self._counted_at = float("-inf")
 
@@ -95,69 +94,76 @@ class DeliveryWorker:
     async def _claim(self) -> bool:
         """Fill the lanes. Answers whether another claim is worth while at once."""
         self._sweep()
-        held: dict[Standing, int] = {"unknown": 0, "quick": 0, "troubled": 0}
-        for lane in self._lanes.values():
-            held[lane.standing] += lane.held
-        most = self._config.held_limit
-        limit = min(self._config.claim_limit, most - sum(held.values()))
+        held = self._held()
         # As with connections: the unknown may hold a quarter together, those in trouble half.
-        full = {"unknown": held["unknown"] >= most // 4, "troubled": held["troubled"] >= most // 2, "quick": False}
+        full = {"unknown": held["unknown"] >= 0.25, "troubled": held["troubled"] >= 0.5, "quick": False}
+        left = 1 - sum(held.values())
+        limit = min(self._config.claim_limit, int(left * self._config.held_limit), int(left * self._affordable))
         self._crowded = limit <= 0 or any(full.values())
         if self._crowded:
             self._wake_at(self._clock() + timedelta(seconds=SLOW_SECONDS))  # by then it shows who is slow
         if limit <= 0:
             return False
         rooms = {key: 0 if full[lane.standing] else lane.room for key, lane in self._lanes.items()}
-        now = self._clock()
-        lease_until = now + self._config.lease
-        async with self._db.system() as tx:
-            rows = await deliveries.claim_due(
-                tx.conn,
-                after_tenant_id=self._after[0],
-                after_endpoint_id=self._after[1],
-                lane_endpoint_ids=list(rooms),
-                lane_rooms=list(rooms.values()),
-                at=now,
-                new_room=0 if full["unknown"] else LEAST_HELD,
-                failing_room=0 if full["troubled"] else LEAST_HELD,
-                claim_limit=limit,
-                lease_until=lease_until,
-            )
-        wrapped = self._after != _NOWHERE
-        cut = len(rows) == limit
-        self._after = (rows[-1].tenant_id, rows[-1].endpoint_id) if cut else _NOWHERE
-        await self._accept(rows, lease_until)
-        taken = Counter(row.endpoint_id for row in rows)
+        claimed = await self._claims.take(
+            limit=limit,
+            rooms=rooms,
+            new_room=0 if full["unknown"] else LEAST_HELD,
+            failing_room=0 if full["troubled"] else LEAST_HELD,
+        )
+        await self._accept(claimed)
+        taken = Counter(row.endpoint_id for row in claimed.rows)
         for key, lane in self._lanes.items():
             if taken[key] >= rooms.get(key, LEAST_HELD):
                 lane.hungry = True
-        return cut or wrapped
+        if claimed.again_seconds is not None:
+            self._wake_in(claimed.again_seconds)
+        return claimed.more
 
-    async def _accept(self, rows: Sequence[ClaimDueRow], lease_until: datetime) -> None:
-        for row in rows:
-            if row.status != "active":
-                reason = "the endpoint was deleted" if row.status is None else "the endpoint is disabled"
+    def _held(self) -> dict[Standing, float]:
+        """How much of what this worker may hold is held, by standing: by number or by size, whichever is nearer its bound."""
+        count: dict[Standing, int] = {"unknown": 0, "quick": 0, "troubled": 0}
+        size = dict(count)
+        for lane in self._lanes.values():
+            count[lane.standing] += lane.held
+            size[lane.standing] += lane.held_bytes
+        most, most_bytes = self._config.held_limit, self._config.held_bytes
+        return {key: max(count[key] / most, size[key] / most_bytes) for key in count}
+
+    async def _accept(self, claimed: Claimed) -> None:
+        size = 0
+        for row in claimed.rows:
+            described = claimed.targets.get(row.endpoint_id)
+            if described is None or described.status != "active":
+                reason = "the endpoint was deleted" if described is None else "the endpoint is disabled"
                 await self._recorder.put(Abandoned(row.tenant_id, row.delivery_id, reason))
                 continue
             lane = self._lanes.get(row.endpoint_id)
             if lane is None:
-                lane = self._lanes[row.endpoint_id] = Lane(failing=row.failing, now=time.monotonic())
-            private = self._config.allow_private_targets and bool(row.sandbox)
+                lane = self._lanes[row.endpoint_id] = Lane(failing=described.failing, now=time.monotonic())
             try:
-                target = lane.target(row, self._secret_box, private)
-            except (
-                SecretsError
-            ) as error:  # ours to mend, so it isn't held against the endpoint: due again after the lease
+                target = lane.target(
+                    described,
+                    self._secret_box,
+                    allow_private=self._config.allow_private_targets,
+                    retries=self._config.retries,
+                )
+            except SecretsError as error:
+                # Ours to mend, so it isn't held against the endpoint: due again after the lease.
                 logger.error("endpoint {} can't be signed for: {}", row.endpoint_id, error)
                 continue
-            lane.queue.append(
+            body = row.body.encode()
+            size += len(body)
+            lane.add(
                 Job(
-                    row.tenant_id, row.delivery_id, row.endpoint_id, row.event_id, row.subject, row.attempts,
-                    row.body.encode(), row.traceparent, target, lease_until,
+                    row.tenant_id, row.delivery_id, row.endpoint_id, row.event_id, row.subject, row.attempts, body,
+                    row.traceparent, target, claimed.lease_until,
                 )
             )  # fmt: skip
             lane.used_at = time.monotonic()
             self._widen(lane)
+        if claimed.rows:
+            self._affordable = self._config.held_bytes * len(claimed.rows) // max(1, size)
 
     def _widen(self, lane: Lane) -> None:
         """Serve the lane as broadly as it may be and has work for."""
@@ -178,6 +184,7 @@ class DeliveryWorker:
                         await self._deliver(lane, job)
                 finally:
                     lane.running -= 1
+                    lane.held_bytes -= len(job.body)
                 self._widen(lane)
                 self._freed(lane)
         finally:
@@ -196,33 +203,45 @@ class DeliveryWorker:
         if (job.lease_until - now).total_seconds() < self._config.timeout_seconds:
             await self._recorder.put(Released(job.tenant_id, job.delivery_id))
             return
-        answer = await self._attempt(job, now)
+        signature, answer = await self._attempt(job, now)
         done_at = self._clock()
         verdict = retry.judge(
-            self._retries,
+            job.target.retries,
             status=answer.status,
             retry_after=retry.parse_retry_after(answer.retry_after, done_at),
             attempts_before=job.attempts,
             jitter_permille=random.randrange(1001),  # noqa: S311 - spreads retries, guards nothing
         )
-        await self._recorder.put(Attempted(job, done_at, answer, verdict))
+        await self._recorder.put(
+            Attempted(
+                job.tenant_id, job.delivery_id, job.endpoint_id, now, done_at, answer, verdict, job.target.url_text,
+                signature, job.target.most_held is not None,
+            )
+        )  # fmt: skip
         surplus = lane.settle(succeeded=verdict.status == "delivered", seconds=answer.duration_ms / 1000)
         for other in surplus:
             await self._recorder.put(Released(other.tenant_id, other.delivery_id))
 
-    async def _attempt(self, job: Job, now: datetime) -> Answer:
-        if job.target.problem is not None:
-            return Answer(0, error=job.target.problem)
+    async def _attempt(self, job: Job, now: datetime) -> tuple[str | None, Answer]:
+        """What the endpoint was sent as `webhook-signature`, and what it answered."""
+        target = job.target
+        if target.problem is not None:
+            return None, Answer(0, error=target.problem)
+        keys, ed25519_keys = target.live_keys(now)
         headers = signing.headers(
             tenant_id=job.tenant_id,
             event_id=job.event_id,
             subject=job.subject,
             body=job.body,
             at=now,
-            keys=job.target.keys(now),
+            keys=keys,
+            ed25519_keys=ed25519_keys,
+            scheme=target.scheme,
+            custom=target.headers,
             traceparent=job.traceparent,
         )
-        return await self._sender.post(job.target.url, headers, job.body, private=job.target.private)
+        answer = await self._sender.post(target.url, headers, job.body, private=target.private)
+        return headers["webhook-signature"], answer
 
     async def _count_pending(self) -> None:
         if time.monotonic() - self._counted_at >= self._config.poll_seconds:
@@ -247,6 +266,14 @@ class DeliveryWorker:
             if tick not in self._wakes:
                 self._wakes.add(tick)
                 asyncio.get_running_loop().call_later(seconds + 0.1, self._wake_for, tick)
+
+    def _wake_in(self, seconds: float) -> None:
+        """Claim again after that time, or earlier if that was asked for."""
+        loop = asyncio.get_running_loop()
+        if self._pacing is None or self._pacing.when() <= loop.time() or self._pacing.when() > loop.time() + seconds:
+            if self._pacing is not None:
+                self._pacing.cancel()
+            self._pacing = loop.call_later(seconds, self._listener.wake)
 
     def _wake_for(self, tick: int) -> None:
         self._wakes.discard(tick)

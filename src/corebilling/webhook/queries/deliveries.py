@@ -12,9 +12,16 @@ import msgspec
 import psycopg
 from psycopg.rows import args_row, scalar_row
 
-from corebilling.webhook.queries import models
-
 Connection = psycopg.AsyncConnection[Any]
+
+
+class LockLimitedRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of LockLimited."""
+
+    tenant_id: UUID
+    endpoint_id: UUID
+    rate_limit: int | None
+    ours: bool
 
 
 class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
@@ -28,32 +35,27 @@ class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
     attempts: int
     body: str
     traceparent: str | None
-    url: str | None
-    status: str | None
-    sandbox: bool | None
-    secret_sealed: str | None
-    previous_secret_sealed: str | None
-    previous_secret_until: datetime | None
-    failing: bool
 
 
-class GetDeliveryRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of GetDelivery."""
+class DescribeTargetsRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of DescribeTargets."""
 
     tenant_id: UUID
-    delivery_id: UUID
     endpoint_id: UUID
-    event_id: UUID
-    subject: str
+    url: str
     status: str
-    attempts: int
-    next_attempt_at: datetime | None
-    last_status: int | None
-    last_error: str | None
-    created_at: datetime
-    delivered_at: datetime | None
-    leased_until: datetime | None
-    body: str
+    sandbox: bool
+    secret_sealed: str
+    previous_secret_sealed: str | None
+    previous_secret_until: datetime | None
+    signature: str
+    ed25519_sealed: str | None
+    previous_ed25519_sealed: str | None
+    headers_sealed: str | None
+    rate_limit: int | None
+    max_concurrency: int | None
+    retry_schedule: list[int] | None
+    failing: bool
 
 
 ADD_DELIVERIES: Final = """-- webhook/deliveries.sql: AddDeliveries
@@ -112,6 +114,35 @@ async def add_deliveries(
     )
 
 
+LOCK_LIMITED: Final = """-- webhook/deliveries.sql: LockLimited
+WITH due AS MATERIALIZED (
+  SELECT e.tenant_id, e.endpoint_id, e.rate_limit FROM webhook_endpoints e
+  WHERE (e.rate_limit IS NOT NULL OR e.max_concurrency IS NOT NULL) AND e.status = 'active'
+    AND (e.tenant_id, e.endpoint_id) > ($1::uuid, $2::uuid)
+    AND EXISTS (
+      SELECT 1 FROM webhook_deliveries d
+      WHERE d.tenant_id = e.tenant_id AND d.endpoint_id = e.endpoint_id AND d.status = 'pending'
+        AND d.next_attempt_at <= $3::timestamptz
+    )
+  ORDER BY e.tenant_id, e.endpoint_id
+  LIMIT $4::int
+)
+SELECT due.tenant_id, due.endpoint_id, due.rate_limit,
+  pg_try_advisory_xact_lock(hashtext('webhook_endpoints_limited'), hashtext(due.endpoint_id::text))::boolean AS ours
+FROM due
+"""
+
+
+async def lock_limited(
+    conn: Connection, *, after_tenant_id: UUID, after_endpoint_id: UUID, at: datetime, lock_limit: int
+) -> list[LockLimitedRow]:
+    """Endpoints with a limit that have something due. Whoever gets the lock of one may claim of it until its transaction ends: workers never count past one another. A statement of its own before the claim, which then sees what the holder before committed."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(LockLimitedRow))
+    await _cur.execute(LOCK_LIMITED, (after_tenant_id, after_endpoint_id, at, lock_limit))
+    _rows: list[LockLimitedRow] = await _cur.fetchall()
+    return _rows
+
+
 CLAIM_DUE: Final = """-- webhook/deliveries.sql: ClaimDue
 WITH RECURSIVE waiting AS (
   (
@@ -129,28 +160,38 @@ WITH RECURSIVE waiting AS (
   SELECT p.tenant_id, p.delivery_id
   FROM waiting w
   LEFT JOIN webhook_endpoints e ON e.tenant_id = w.tenant_id AND e.endpoint_id = w.endpoint_id
+  LEFT JOIN webhook_paces b ON b.tenant_id = w.tenant_id AND b.endpoint_id = w.endpoint_id
   LEFT JOIN unnest($3::uuid[], $4::int[]) AS lane(endpoint_id, room) ON lane.endpoint_id = w.endpoint_id
   CROSS JOIN LATERAL (
     SELECT h.tenant_id, h.delivery_id FROM webhook_deliveries h
     WHERE h.tenant_id = w.tenant_id AND h.endpoint_id = w.endpoint_id
       AND h.status = 'pending' AND h.next_attempt_at <= $5::timestamptz
     ORDER BY h.next_attempt_at
-    LIMIT coalesce(lane.room, CASE WHEN e.failing_since IS NULL THEN $6::int ELSE $7::int END)
+    LIMIT least(
+      coalesce(lane.room, CASE WHEN e.failing_since IS NULL THEN $6::int ELSE $7::int END),
+      CASE WHEN e.status = 'active' AND (e.rate_limit IS NOT NULL OR e.max_concurrency IS NOT NULL) THEN
+        CASE WHEN w.endpoint_id = ANY($8::uuid[]) THEN greatest(0, least(
+          corebilling_webhook_tokens(e.rate_limit, b.tokens, b.refilled_at, $5::timestamptz),
+          e.max_concurrency - (
+            SELECT count(*) FROM webhook_deliveries l
+            WHERE l.tenant_id = w.tenant_id AND l.endpoint_id = w.endpoint_id AND l.status = 'pending'
+              AND l.next_attempt_at > $5::timestamptz AND l.next_attempt_at <= interval '5 seconds' + $9::timestamptz
+              AND l.leased_until = l.next_attempt_at
+          )
+        )) ELSE 0 END
+      END
+    )
     FOR UPDATE SKIP LOCKED
   ) AS p
-  LIMIT $8::int
+  LIMIT $10::int
 ), claimed AS (
-  UPDATE webhook_deliveries d SET next_attempt_at = $9::timestamptz
+  UPDATE webhook_deliveries d SET next_attempt_at = $9::timestamptz, leased_until = $9::timestamptz
   FROM picked WHERE d.tenant_id = picked.tenant_id AND d.delivery_id = picked.delivery_id
   RETURNING d.tenant_id, d.delivery_id, d.endpoint_id, d.event_id, d.subject, d.attempts
 )
-SELECT
-  c.tenant_id, c.delivery_id, c.endpoint_id, c.event_id, c.subject, c.attempts, m.body, m.traceparent,
-  e.url, e.status, e.sandbox, e.secret_sealed, e.previous_secret_sealed, e.previous_secret_until,
-  (e.failing_since IS NOT NULL)::boolean AS failing
+SELECT c.tenant_id, c.delivery_id, c.endpoint_id, c.event_id, c.subject, c.attempts, m.body, m.traceparent
 FROM claimed c
 JOIN webhook_messages m ON m.tenant_id = c.tenant_id AND m.event_id = c.event_id
-LEFT JOIN webhook_endpoints e ON e.tenant_id = c.tenant_id AND e.endpoint_id = c.endpoint_id
 ORDER BY c.tenant_id, c.endpoint_id, c.delivery_id
 """
 
@@ -165,10 +206,11 @@ async def claim_due(
     at: datetime,
     new_room: int,
     failing_room: int,
-    claim_limit: int,
+    limited_endpoint_ids: Sequence[UUID | None],
     lease_until: datetime,
+    claim_limit: int,
 ) -> list[ClaimDueRow]:
-    """Takes due deliveries under a lease, a few of each endpoint, in the order of endpoints from a given one on. Walks the index from endpoint to endpoint, so that its cost follows the number of endpoints, not their backlogs."""
+    """Takes due deliveries under a lease, a few of each endpoint, in the order of endpoints from a given one on. Walks the index from endpoint to endpoint, so that its cost follows the number of endpoints, not their backlogs. Of an endpoint with a limit it takes no more than its bucket holds, and than it may have under lease, over all workers."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(ClaimDueRow))
     await _cur.execute(
         CLAIM_DUE,
@@ -180,17 +222,70 @@ async def claim_due(
             at,
             new_room,
             failing_room,
-            claim_limit,
+            list(limited_endpoint_ids),
             lease_until,
+            claim_limit,
         ),
     )
     _rows: list[ClaimDueRow] = await _cur.fetchall()
     return _rows
 
 
+SPEND_TOKENS: Final = """-- webhook/deliveries.sql: SpendTokens
+INSERT INTO webhook_paces (tenant_id, endpoint_id, tokens, refilled_at)
+SELECT e.tenant_id, e.endpoint_id,
+  greatest(0, corebilling_webhook_tokens(e.rate_limit, b.tokens, b.refilled_at, t.at) - t.taken),
+  CASE
+    WHEN b.tokens + extract(epoch FROM t.at - b.refilled_at) * e.rate_limit BETWEEN b.tokens AND ceil(e.rate_limit / 10.0)
+    THEN b.refilled_at + floor(extract(epoch FROM t.at - b.refilled_at) * e.rate_limit) / e.rate_limit * interval '1 second'
+    ELSE t.at
+  END
+FROM (
+  SELECT k.tenant_id, k.endpoint_id, k.taken, $1::timestamptz AS at
+  FROM unnest($2::uuid[], $3::uuid[], $4::int[]) AS k(tenant_id, endpoint_id, taken)
+) AS t
+JOIN webhook_endpoints e ON e.tenant_id = t.tenant_id AND e.endpoint_id = t.endpoint_id AND e.rate_limit IS NOT NULL
+LEFT JOIN webhook_paces b ON b.tenant_id = t.tenant_id AND b.endpoint_id = t.endpoint_id
+ON CONFLICT (tenant_id, endpoint_id) DO UPDATE SET tokens = EXCLUDED.tokens, refilled_at = EXCLUDED.refilled_at
+"""
+
+
+async def spend_tokens(
+    conn: Connection,
+    *,
+    at: datetime,
+    tenant_ids: Sequence[UUID | None],
+    endpoint_ids: Sequence[UUID | None],
+    takens: Sequence[int | None],
+) -> None:
+    """What a claim took out of the buckets, under the locks of LockLimited. What is not yet a whole token stays earned."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(SPEND_TOKENS, (at, list(tenant_ids), list(endpoint_ids), list(takens)))
+
+
+DESCRIBE_TARGETS: Final = """-- webhook/deliveries.sql: DescribeTargets
+SELECT
+  e.tenant_id, e.endpoint_id, e.url, e.status, e.sandbox, e.secret_sealed, e.previous_secret_sealed, e.previous_secret_until,
+  e.signature, e.ed25519_sealed, e.previous_ed25519_sealed, e.headers_sealed, e.rate_limit, e.max_concurrency, e.retry_schedule,
+  (e.failing_since IS NOT NULL)::boolean AS failing
+FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, endpoint_id)
+JOIN webhook_endpoints e ON e.tenant_id = k.tenant_id AND e.endpoint_id = k.endpoint_id
+"""
+
+
+async def describe_targets(
+    conn: Connection, *, tenant_ids: Sequence[UUID | None], endpoint_ids: Sequence[UUID | None]
+) -> list[DescribeTargetsRow]:
+    """Where a claim's deliveries go and how, as it is now."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(DescribeTargetsRow))
+    await _cur.execute(DESCRIBE_TARGETS, (list(tenant_ids), list(endpoint_ids)))
+    _rows: list[DescribeTargetsRow] = await _cur.fetchall()
+    return _rows
+
+
 RECORD_OUTCOMES: Final = """-- webhook/deliveries.sql: RecordOutcomes
 UPDATE webhook_deliveries d SET
-  status = o.status, attempts = d.attempts + 1, next_attempt_at = o.next_attempt_at,
+  status = o.status, attempts = d.attempts + 1, next_attempt_at = o.next_attempt_at, leased_until = NULL,
   last_status = o.response_status, last_error = o.error, delivered_at = o.delivered_at
 FROM (
   SELECT r.tenant_id, r.delivery_id, k.status, k.next_attempt_at, k.response_status, k.error, k.delivered_at
@@ -234,14 +329,15 @@ async def record_outcomes(
 
 
 ADD_ATTEMPTS: Final = """-- webhook/deliveries.sql: AddAttempts
-INSERT INTO webhook_attempts (
-  tenant_id, delivery_id, attempt_id, attempted_at, duration_ms, response_status, response_excerpt, error
+INSERT INTO webhook_attempt_log (
+  tenant_id, delivery_id, attempt_id, attempted_at, duration_ms, url, signature, response_status, response_excerpt, error
 )
-SELECT a.tenant_id, a.delivery_id, a.attempt_id, a.attempted_at, a.duration_ms, a.response_status, a.response_excerpt, a.error
+SELECT a.tenant_id, a.delivery_id, a.attempt_id, a.attempted_at, a.duration_ms, a.url, a.signature, a.response_status,
+  a.response_excerpt, a.error
 FROM unnest(
   $1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[],
-  $6::int[], $7::text[], $8::text[]
-) AS a(tenant_id, delivery_id, attempt_id, attempted_at, duration_ms, response_status, response_excerpt, error)
+  $6::text[], $7::text[], $8::int[], $9::text[], $10::text[]
+) AS a(tenant_id, delivery_id, attempt_id, attempted_at, duration_ms, url, signature, response_status, response_excerpt, error)
 ORDER BY a.tenant_id, a.delivery_id, a.attempt_id
 """
 
@@ -254,6 +350,8 @@ async def add_attempts(
     attempt_ids: Sequence[UUID | None],
     attempted_ats: Sequence[datetime | None],
     durations_ms: Sequence[int | None],
+    urls: Sequence[str | None],
+    signatures: Sequence[str | None],
     response_statuses: Sequence[int | None],
     response_excerpts: Sequence[str | None],
     errors: Sequence[str | None],
@@ -268,6 +366,8 @@ async def add_attempts(
             list(attempt_ids),
             list(attempted_ats),
             list(durations_ms),
+            list(urls),
+            list(signatures),
             list(response_statuses),
             list(response_excerpts),
             list(errors),
@@ -276,7 +376,7 @@ async def add_attempts(
 
 
 ABANDON: Final = """-- webhook/deliveries.sql: Abandon
-UPDATE webhook_deliveries d SET status = 'dead_letter', next_attempt_at = NULL, last_error = o.error
+UPDATE webhook_deliveries d SET status = 'dead_letter', next_attempt_at = NULL, leased_until = NULL, last_error = o.error
 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS o(tenant_id, delivery_id, error)
 WHERE d.tenant_id = o.tenant_id AND d.delivery_id = o.delivery_id AND d.status = 'pending'
 """
@@ -295,7 +395,7 @@ async def abandon(
 
 
 RELEASE: Final = """-- webhook/deliveries.sql: Release
-UPDATE webhook_deliveries d SET next_attempt_at = $1::timestamptz
+UPDATE webhook_deliveries d SET next_attempt_at = $1::timestamptz, leased_until = NULL
 FROM unnest($2::uuid[], $3::uuid[]) AS o(tenant_id, delivery_id)
 WHERE d.tenant_id = o.tenant_id AND d.delivery_id = o.delivery_id AND d.status = 'pending'
 """
@@ -321,83 +421,4 @@ async def count_pending(conn: Connection, *, bound: int) -> int | None:
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(COUNT_PENDING, (bound,))
     _row: int | None = await _cur.fetchone()
-    return _row
-
-
-LIST_DELIVERIES: Final = """-- webhook/deliveries.sql: ListDeliveries
-SELECT tenant_id, delivery_id, endpoint_id, event_id, subject, status, attempts, next_attempt_at, last_status, last_error, created_at, delivered_at, leased_until FROM webhook_deliveries
-WHERE tenant_id = $1
-  AND ($2::uuid IS NULL OR delivery_id < $2)
-  AND ($3::uuid IS NULL OR endpoint_id = $3)
-  AND ($4::uuid IS NULL OR event_id = $4)
-  AND ($5::text IS NULL OR status = $5)
-ORDER BY delivery_id DESC
-LIMIT $6::int
-"""
-
-
-async def list_deliveries(
-    conn: Connection,
-    *,
-    tenant_id: UUID,
-    before: UUID | None,
-    endpoint_id: UUID | None,
-    event_id: UUID | None,
-    status: str | None,
-    page_size: int,
-) -> list[models.WebhookDelivery]:
-    """Newest first, a page at a time, with the filters of the API."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.WebhookDelivery))
-    await _cur.execute(LIST_DELIVERIES, (tenant_id, before, endpoint_id, event_id, status, page_size))
-    _rows: list[models.WebhookDelivery] = await _cur.fetchall()
-    return _rows
-
-
-GET_DELIVERY: Final = """-- webhook/deliveries.sql: GetDelivery
-SELECT d.tenant_id, d.delivery_id, d.endpoint_id, d.event_id, d.subject, d.status, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.created_at, d.delivered_at, d.leased_until, m.body FROM webhook_deliveries d
-JOIN webhook_messages m ON m.tenant_id = d.tenant_id AND m.event_id = d.event_id
-WHERE d.tenant_id = $1 AND d.delivery_id = $2
-"""
-
-
-async def get_delivery(conn: Connection, *, tenant_id: UUID, delivery_id: UUID) -> GetDeliveryRow | None:
-    """One delivery with what it sends."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(GetDeliveryRow))
-    await _cur.execute(GET_DELIVERY, (tenant_id, delivery_id))
-    _row: GetDeliveryRow | None = await _cur.fetchone()
-    return _row
-
-
-LIST_ATTEMPTS: Final = """-- webhook/deliveries.sql: ListAttempts
-SELECT tenant_id, delivery_id, attempt_id, attempted_at, duration_ms, response_status, response_excerpt, error FROM webhook_attempts
-WHERE tenant_id = $1 AND delivery_id = $2
-ORDER BY attempt_id DESC
-LIMIT $3::int
-"""
-
-
-async def list_attempts(
-    conn: Connection, *, tenant_id: UUID, delivery_id: UUID, page_size: int
-) -> list[models.WebhookAttempt]:
-    """The latest attempts of one delivery."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.WebhookAttempt))
-    await _cur.execute(LIST_ATTEMPTS, (tenant_id, delivery_id, page_size))
-    _rows: list[models.WebhookAttempt] = await _cur.fetchall()
-    return _rows
-
-
-REDELIVER: Final = """-- webhook/deliveries.sql: Redeliver
-UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt_at = $1::timestamptz, delivered_at = NULL
-WHERE tenant_id = $2 AND delivery_id = $3
-RETURNING tenant_id, delivery_id, endpoint_id, event_id, subject, status, attempts, next_attempt_at, last_status, last_error, created_at, delivered_at, leased_until
-"""
-
-
-async def redeliver(
-    conn: Connection, *, at: datetime, tenant_id: UUID, delivery_id: UUID
-) -> models.WebhookDelivery | None:
-    """Due again at once with all its attempts before it; a pending one only comes forward."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(models.WebhookDelivery))
-    await _cur.execute(REDELIVER, (at, tenant_id, delivery_id))
-    _row: models.WebhookDelivery | None = await _cur.fetchone()
     return _row

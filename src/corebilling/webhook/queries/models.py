@@ -9,19 +9,6 @@ from uuid import UUID
 import msgspec
 
 
-class WebhookAttempt(msgspec.Struct, frozen=True, gc=False):
-    """A row of webhook_attempts."""
-
-    tenant_id: UUID
-    delivery_id: UUID
-    attempt_id: UUID
-    attempted_at: datetime
-    duration_ms: int
-    response_status: int | None
-    response_excerpt: str | None
-    error: str | None
-
-
 class WebhookDelivery(msgspec.Struct, frozen=True, gc=False):
     """A row of webhook_deliveries."""
 
