@@ -71,10 +71,10 @@ WHERE tenant_id = @tenant_id AND job_id = @job_id AND fence = @fence AND state =
 RETURNING job_id;
 
 -- name: FailJob :one
--- The end of a job that can't go on, with what to do about it.
+-- The end of a job that can't go on, with what to do about it; answers how far it got.
 UPDATE jobs SET state = 'failed', error = @error, finished_at = @now::timestamptz
 WHERE tenant_id = @tenant_id AND job_id = @job_id AND fence = @fence AND state = 'running'
-RETURNING job_id;
+RETURNING done;
 
 -- name: ReleaseJob :one
 -- Puts a run back in the queue: for another worker when this one stops, for others' turn, or after a failure that may pass.

@@ -11,7 +11,7 @@ import pytest
 from corebilling.kernel.errors import Conflict, Invalid, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Database, Tx
-from corebilling.platform.jobs.kinds import Chunk, Job, JobHost
+from corebilling.platform.jobs.kinds import Chunk, Ending, Job, JobHost
 from corebilling.platform.jobs.retention import KEPT_FOR, forget_finished
 from corebilling.platform.jobs.schemas import JobOut
 from corebilling.platform.jobs.service import MOST_UNFINISHED, JobService
@@ -34,6 +34,7 @@ class Counting:
         self.trouble: list[BaseException] = []
         self.entered = asyncio.Event()
         self.barrier: asyncio.Event | None = None
+        self.wait = timedelta()
 
     async def step(self, tx: Tx, job: Job) -> Chunk:
         """One more."""
@@ -46,7 +47,7 @@ class Counting:
         if self.trouble:
             raise self.trouble.pop(0)
         result = str(number).encode() if number == wanted else None
-        return Chunk(number, wanted, str(number).encode(), [b'{"number":%d}' % number], result)
+        return Chunk(number, wanted, str(number).encode(), [b'{"number":%d}' % number], result, self.wait)
 
 
 async def count(service: Counting, tx: Tx, job: Job) -> Chunk:
@@ -61,11 +62,21 @@ class Desk:
         self.db = db
         self.now = datetime.now(UTC)
         self.counting = Counting()
-        self.jobs = JobService(clock=lambda: self.now)
+        self.endings: list[Ending] = []
+        self.jobs = JobService(clock=lambda: self.now, endings={"count": self.note})
+
+    async def note(self, tx: Tx, ending: Ending) -> None:
+        self.endings.append(ending)
 
     def worker(self, **wanted: float) -> JobWorker:
         host = JobHost(self.counting, {"count": count})
-        return JobWorker(self.db, [host], clock=lambda: self.now, **{"lease_seconds": LEASE_SECONDS, **wanted})
+        return JobWorker(
+            self.db,
+            [host],
+            clock=lambda: self.now,
+            endings={"count": self.note},
+            **{"lease_seconds": LEASE_SECONDS, **wanted},
+        )
 
     async def queue(self, tenant_id: UUID, to: int = 3) -> UUID:
         async with self.db.tenant(tenant_id) as tx:
@@ -116,6 +127,32 @@ async def test_two_workers_share_the_jobs_of_two_tenants(desk: Desk) -> None:
     for tenant_id, job_id in zip(tenants, ids, strict=True):
         assert await desk.numbers(tenant_id, job_id) == [1, 2, 3]
     assert len(desk.counting.steps) == 6
+
+
+async def test_a_job_with_a_pace_lets_others_work_and_goes_on_when_its_wait_is_over(desk: Desk) -> None:
+    tenant_id = new_id()
+    job_id = await desk.queue(tenant_id, to=2)
+    desk.counting.wait = timedelta(seconds=10)
+    assert await desk.worker().work_once()
+    assert (await desk.look(tenant_id, job_id)).state == "queued"
+    assert not await desk.worker().work_once(), "its wait isn't over, whichever worker asks"
+    desk.now += timedelta(seconds=10)
+    assert await desk.worker().work_once()
+    assert (await desk.look(tenant_id, job_id)).state == "succeeded"
+
+
+async def test_the_end_of_a_job_is_told_once_however_it_ends(desk: Desk) -> None:
+    tenant_id = new_id()
+    done = await desk.queue(tenant_id, to=2)
+    desk.now += timedelta(seconds=1)
+    failed, canceled = await desk.queue(tenant_id), await desk.queue(tenant_id)
+    await desk.cancel(tenant_id, canceled)
+    await desk.cancel(tenant_id, canceled)
+    await desk.worker().work_once()
+    desk.counting.trouble = [Invalid("no", code="no")]
+    await desk.worker().work_once()
+    told = [(ending.job_id, ending.outcome, ending.done) for ending in desk.endings]
+    assert sorted(told) == sorted([(done, "succeeded", 2), (failed, "failed", 0), (canceled, "canceled", 0)])
 
 
 async def test_a_job_whose_worker_died_goes_on_where_it_was(desk: Desk) -> None:

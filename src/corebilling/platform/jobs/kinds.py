@@ -6,7 +6,8 @@ chunks but the `position` it returned, and after a crash goes on from the last o
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from datetime import datetime, timedelta
+from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -30,7 +31,8 @@ class Job(msgspec.Struct, frozen=True):
 class Chunk(msgspec.Struct, frozen=True):
     """How far a chunk got: `done` of `total` so far, where to go on, what was found.
 
-    `items` are JSON documents, listed in this order. With a `result` (JSON) the job has succeeded.
+    `items` are JSON documents, listed in this order. With a `result` (JSON) the job has succeeded. `wait`: how long the next
+    chunk is put off, while other jobs get their turn; a job that keeps a pace of its own says so.
     """
 
     done: int
@@ -38,7 +40,23 @@ class Chunk(msgspec.Struct, frozen=True):
     position: bytes | None = None
     items: Sequence[bytes] = ()
     result: bytes | None = None
+    wait: timedelta = timedelta()
 
+
+class Ending(msgspec.Struct, frozen=True):
+    """A job that is over for good: what was asked for, and how far it got."""
+
+    tenant_id: UUID
+    job_id: UUID
+    request: str
+    done: int
+    outcome: Literal["succeeded", "failed", "canceled"]
+    at: datetime
+
+
+Ended = Callable[[Tx, Ending], Awaitable[None]]
+"""Called in the transaction that ends a job of the kind, whoever ends it: the worker, or the tenant that cancels it."""
+Endings = Mapping[str, Ended]
 
 Step = Callable[[S, Tx, Job], Awaitable[Chunk]]
 JobTable = Mapping[str, Step[S]]

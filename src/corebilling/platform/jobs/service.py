@@ -10,6 +10,7 @@ from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import Conflict, NotFound
 from corebilling.kernel.ids import new_id
 from corebilling.platform.db import Tx
+from corebilling.platform.jobs.kinds import Ending, Endings
 from corebilling.platform.jobs.schemas import JobOut, Progress
 from corebilling.platform.jobs.states import JobState
 from corebilling.platform.queries import jobs as queries
@@ -25,10 +26,11 @@ _STATES: dict[str, JobState] = {state: state for state in get_args(JobState)}
 
 
 class JobService:
-    """The queue's side that callers see."""
+    """The queue's side that callers see. `endings` by kind of job are told of a job that is canceled."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, endings: Endings | None = None) -> None:
         self._clock = clock
+        self._endings = endings or {}
 
     async def queue(self, tx: Tx, tenant_id: UUID, kind: str, request: msgspec.Struct) -> JobOut:
         """A new job. Raises `Conflict` where the tenant has too many that aren't finished."""
@@ -79,8 +81,11 @@ class JobService:
 
     async def cancel(self, tx: Tx, tenant_id: UUID, job_id: UUID) -> JobOut:
         """End a job that isn't finished; one that is canceled already stays so. Raises `NotFound`, `Conflict` for a finished one."""
-        row = await queries.cancel_job(tx.conn, tenant_id=tenant_id, job_id=job_id, now=self._clock())
+        now = self._clock()
+        row = await queries.cancel_job(tx.conn, tenant_id=tenant_id, job_id=job_id, now=now)
         if row is not None:
+            if ended := self._endings.get(row.kind):
+                await ended(tx, Ending(tenant_id, job_id, row.request, row.done, "canceled", now))
             return _shown(row)
         job = await self.get(tx, tenant_id, job_id)
         if job.state != "canceled":

@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 
 from loguru import logger
@@ -18,7 +18,7 @@ from corebilling.platform.db import Database, Tx
 from corebilling.platform.db.errors import is_transient
 from corebilling.platform.db.notify import Listener
 from corebilling.platform.jobs import metrics
-from corebilling.platform.jobs.kinds import Chunk, Job, JobHost, Step
+from corebilling.platform.jobs.kinds import Chunk, Ending, Endings, Job, JobHost, Step
 from corebilling.platform.jobs.retention import forget_finished
 from corebilling.platform.jobs.service import CHANNEL
 from corebilling.platform.queries import jobs as queries
@@ -38,7 +38,10 @@ class _Lost(Exception):
 
 
 class JobWorker:
-    """Does jobs of the kinds that its hosts know. A job that has had its slice goes behind those that wait."""
+    """Does jobs of the kinds that its hosts know. A job that has had its slice goes behind those that wait.
+
+    `endings` by kind of job are told of a job that is over, in the transaction that ends it.
+    """
 
     def __init__(
         self,
@@ -46,11 +49,13 @@ class JobWorker:
         hosts: Sequence[JobHost[Any]],
         *,
         clock: Clock,
+        endings: Endings | None = None,
         lease_seconds: float = 30.0,
         slice_seconds: float = 15.0,
     ) -> None:
         self._db = db
         self._clock = clock
+        self._endings = endings or {}
         self._steps: dict[str, tuple[Any, Step[Any]]] = {}
         for host in hosts:
             self._steps |= {kind: (host.service, step) for kind, step in host.table.items()}
@@ -117,18 +122,18 @@ class JobWorker:
     async def _work(self, run: models.Job, stopping: asyncio.Event) -> None:
         began, attempts = time.monotonic(), run.attempts
         try:
-            while not await self._chunk(run):
+            while (chunk := await self._chunk(run)).result is None:
                 attempts = 1  # it got ahead: this taking counts as the first again
-                if stopping.is_set() or time.monotonic() - began > self._slice_seconds:
-                    await self._release(run, timedelta(), attempts=0)
+                if chunk.wait or stopping.is_set() or time.monotonic() - began > self._slice_seconds:
+                    await self._release(run, chunk.wait, attempts=0)
                     return
         except _Lost:
             logger.info("job {} isn't this worker's any more", run.job_id)
         except Exception as error:  # noqa: BLE001 - the job carries what went wrong; the worker goes on
             await self._stumble(run, error, attempts)
 
-    async def _chunk(self, run: models.Job) -> bool:
-        """The next chunk with how far it got, both or neither; answers whether it was the last."""
+    async def _chunk(self, run: models.Job) -> Chunk:
+        """The next chunk with how far it got, both or neither."""
         service, step = self._steps[run.kind]
         async with self._db.tenants({run.tenant_id}) as tx:
             row = await queries.get_job(tx.conn, tenant_id=run.tenant_id, job_id=run.job_id)
@@ -141,7 +146,7 @@ class JobWorker:
         metrics.JOB_CHUNKS.labels(run.kind).inc()
         if chunk.result is not None:
             metrics.JOBS_FINISHED.labels(run.kind, "succeeded").inc()
-        return chunk.result is not None
+        return chunk
 
     async def _save(self, tx: Tx, run: models.Job, chunk: Chunk) -> UUID | None:
         if chunk.items:
@@ -153,6 +158,8 @@ class JobWorker:
                 items=list(chunk.items),
             )
         if chunk.result is not None:
+            now = self._clock()
+            await self._tell(tx, run, chunk.done, "succeeded", now)
             return await queries.succeed_job(
                 tx.conn,
                 tenant_id=run.tenant_id,
@@ -161,7 +168,7 @@ class JobWorker:
                 done=chunk.done,
                 total=chunk.total,
                 result=chunk.result.decode(),
-                now=self._clock(),
+                now=now,
             )
         return await queries.save_chunk(
             tx.conn,
@@ -217,12 +224,21 @@ class JobWorker:
             )
 
     async def _fail(self, run: models.Job, why: str) -> None:
+        now = self._clock()
         async with self._db.system() as tx:
             failed = await queries.fail_job(
-                tx.conn, tenant_id=run.tenant_id, job_id=run.job_id, fence=run.fence, error=why, now=self._clock()
+                tx.conn, tenant_id=run.tenant_id, job_id=run.job_id, fence=run.fence, error=why, now=now
             )
+            if failed is not None:
+                await self._tell(tx, run, failed, "failed", now)
         if failed is not None:
             metrics.JOBS_FINISHED.labels(run.kind, "failed").inc()
+
+    async def _tell(
+        self, tx: Tx, run: models.Job, done: int, outcome: Literal["succeeded", "failed"], now: datetime
+    ) -> None:
+        if ended := self._endings.get(run.kind):
+            await ended(tx, Ending(run.tenant_id, run.job_id, run.request, done, outcome, now))
 
     async def _count(self) -> None:
         async with self._db.system() as tx:

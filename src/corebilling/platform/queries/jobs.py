@@ -237,17 +237,17 @@ async def succeed_job(
 FAIL_JOB: Final = """-- platform/jobs.sql: FailJob
 UPDATE jobs SET state = 'failed', error = $1, finished_at = $2::timestamptz
 WHERE tenant_id = $3 AND job_id = $4 AND fence = $5 AND state = 'running'
-RETURNING job_id
+RETURNING done
 """
 
 
 async def fail_job(
     conn: Connection, *, error: str | None, now: datetime, tenant_id: UUID, job_id: UUID, fence: int
-) -> UUID | None:
-    """The end of a job that can't go on, with what to do about it."""
+) -> int | None:
+    """The end of a job that can't go on, with what to do about it; answers how far it got."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(FAIL_JOB, (error, now, tenant_id, job_id, fence))
-    _row: UUID | None = await _cur.fetchone()
+    _row: int | None = await _cur.fetchone()
     return _row
 
 
