@@ -29,24 +29,26 @@ def shard_of(resource_id: UUID) -> int:
     return crc32(resource_id.bytes) % SHARDS
 
 
-async def emit(tx: Tx, events: Sequence[NewEvent]) -> None:
+async def emit(tx: Tx, events: Sequence[NewEvent]) -> list[UUID]:
     """Write events with the transaction's change, all in one statement; the dispatcher is woken at its commit.
 
-    Each event gets a new id, the correlation id of its cause (else of the request, else a new one) and a traceparent.
+    Each event gets a new id, answered in their order, the correlation id of its cause (else of the request, else a new one)
+    and a traceparent.
     Raises KeyError for a payload that is not in the catalog, Invalid for one that names another tenant, RuntimeError in the
     handler of a projection.
     """
     if not events:
-        return
+        return []
     if not tx.may_emit:
         raise RuntimeError("the handlers of a projection emit no events: it may be rebuilt by replay at any time")
     request, current = current_correlation_id.get() or new_id(), trace.current_traceparent()
     for event in events:
         refuse_foreign_tenant(event.payload, event.tenant_id)
     types = [BY_PAYLOAD[type(event.payload)] for event in events]
+    ids = [new_id() for _ in events]
     await queries.insert_events(
         tx.conn,
-        event_ids=[new_id() for _ in events],
+        event_ids=ids,
         tenant_ids=[event.tenant_id for event in events],
         shards=[shard_of(event.resource_id) for event in events],
         subjects=[row.subject for row in types],
@@ -60,6 +62,7 @@ async def emit(tx: Tx, events: Sequence[NewEvent]) -> None:
         payloads=[_encode(event.payload) for event in events],
     )
     tx.wake(CHANNEL)
+    return ids
 
 
 def refuse_foreign_tenant(payload: msgspec.Struct, tenant_id: UUID) -> None:
