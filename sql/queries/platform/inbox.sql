@@ -25,7 +25,8 @@ ON CONFLICT DO NOTHING;
 
 -- name: DueRetries :many
 -- Lists parked events whose turn it is: due, and the first of their resource.
-SELECT r.tenant_id, r.consumer, r.event_id, r.subject, r.attempts, r.first_failed_at, r.envelope
+SELECT r.tenant_id, r.consumer, r.event_id, r.subject, r.resource_id, r.resource_seq, r.attempts, r.first_failed_at,
+       r.envelope
 FROM inbox_retry r
 WHERE r.next_attempt_at <= @now AND r.consumer = ANY (@consumers::text[]) AND NOT EXISTS (
   SELECT 1 FROM inbox_retry p

@@ -13,6 +13,7 @@ PENDING = Gauge("corebilling_outbox_dispatcher_pending", "Events waiting to be p
 LAG_SECONDS = Gauge("corebilling_outbox_dispatcher_lag_seconds", "Age of the oldest event waiting to be published")
 SHARDS_HELD = Gauge("corebilling_outbox_dispatcher_shards", "Shards that this dispatcher holds")
 REPUBLISHED = Counter("corebilling_outbox_sweep_republished", "Dispatched events that a consumer never got, sent again")
+ROUTER_IN_FLIGHT = Gauge("corebilling_event_router_inflight", "Messages pulled and not yet acknowledged")
 HANDLE_SECONDS = Histogram(
     "corebilling_event_router_handle_duration_seconds",
     "One consumer's transaction over a group of events of one subject",

@@ -6,11 +6,14 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from corebilling.events.envelope import Envelope
 from corebilling.kernel.clock import Clock
-from corebilling.platform.bus.admission import Held, Parked, bury
+from corebilling.platform.bus.admission import Arrivals, Held, Parked, bury
 from corebilling.platform.bus.group import Group, Stopped
 from corebilling.platform.bus.handlers import Consumer
-from corebilling.platform.bus.wire import Undecodable, decode_event, decode_payload, envelope
+from corebilling.platform.bus.routes import Routes
+from corebilling.platform.bus.undecodable import ROUTER, body_of
+from corebilling.platform.bus.wire import Undecodable, decode_event, decode_payload
 from corebilling.platform.db import Database
 from corebilling.platform.queries import inbox as queries
 from corebilling.platform.queries.inbox import DueRetriesRow
@@ -26,8 +29,10 @@ class Retries:
         self._clock = clock
         self._consumers = {consumer.name: consumer for consumer in consumers}
         self._handlers = {consumer.name: consumer.subjects() for consumer in consumers}
+        self._routes = Routes(consumers)
         self._group = group
         self._parked = Parked()
+        self._arrivals = Arrivals()
 
     async def work(self) -> None:
         """Try everything that is due, and what becomes due by that; not what another process is at work on."""
@@ -36,7 +41,7 @@ class Retries:
             while True:
                 async with self._db.system() as tx:
                     due = await queries.due_retries(
-                        tx.conn, now=self._clock(), consumers=list(self._consumers), max_rows=_BATCH
+                        tx.conn, now=self._clock(), consumers=[*self._consumers, ROUTER], max_rows=_BATCH
                     )
                 fresh = [row for row in due if (row.tenant_id, row.consumer, row.event_id) not in tried]
                 if not fresh:
@@ -47,11 +52,27 @@ class Retries:
     async def _try(self, due: Sequence[DueRetriesRow]) -> None:
         groups: dict[tuple[str, str], list[Held]] = defaultdict(list)
         for row in due:
-            held = await self._decoded(row)
-            if held is not None:
+            if row.consumer == ROUTER:
+                await self._route(row)
+            elif (held := await self._decoded(row)) is not None:
                 groups[row.consumer, row.subject].append(held)
         for (name, subject), events in groups.items():
             await self._group.handle(self._consumers[name], self._handlers[name][subject], events, self._parked)
+
+    async def _route(self, row: DueRetriesRow) -> None:
+        """Bring a message that no consumer could be found for, requeued by somebody, to those that there are now: as if it
+        had just arrived, so that a second router doing the same changes nothing."""
+        body = body_of(row.envelope.encode())
+        try:
+            event = decode_event(body)
+            held = Held(decode_payload(event), body)
+        except Undecodable as error:
+            await self._give_up(row, error)
+            return
+        for consumer, handler in self._routes.of(event):
+            await self._group.handle(consumer, handler, [held], self._arrivals)
+        async with self._db.tenants([row.tenant_id]) as tx:
+            await queries.drop_retry(tx.conn, tenant_id=row.tenant_id, consumer=row.consumer, event_id=row.event_id)
 
     async def _decoded(self, row: DueRetriesRow) -> Held | None:
         """The event to handle; one that this release has no handler for any more goes to the dead letters."""
@@ -61,12 +82,17 @@ class Retries:
                 raise Undecodable(f"{row.consumer} has no handler for {row.subject} any more")  # noqa: TRY301
             return Held(decode_payload(decode_event(body)), body, row.attempts, row.first_failed_at)
         except Undecodable as error:
-            await self._give_up(row, body, error)
+            await self._give_up(row, error)
             return None
 
-    async def _give_up(self, row: DueRetriesRow, body: bytes, error: Undecodable) -> None:
+    async def _give_up(self, row: DueRetriesRow, error: Undecodable) -> None:
+        now = self._clock()
+        known: Envelope[None] = Envelope(
+            id=row.event_id, subject=row.subject, version=0, tenant_id=row.tenant_id, resource_id=row.resource_id,
+            resource_seq=row.resource_seq, correlation_id=row.event_id, causation_id=None, traceparent=None,
+            occurred_at=now, payload=None,
+        )  # fmt: skip
         async with self._db.tenants([row.tenant_id]) as tx:
             await queries.drop_retry(tx.conn, tenant_id=row.tenant_id, consumer=row.consumer, event_id=row.event_id)
-            await bury(
-                tx, row.consumer, [Held(envelope(decode_event(body)), body)], "can't be decoded", error, self._clock()
-            )
+            held = Held(known, row.envelope.encode(), row.attempts, row.first_failed_at)
+            await bury(tx, row.consumer, [held], "can't be decoded", error, now)

@@ -29,6 +29,8 @@ class DueRetriesRow(msgspec.Struct, frozen=True, gc=False):
     consumer: str
     event_id: UUID
     subject: str
+    resource_id: UUID
+    resource_seq: int
     attempts: int
     first_failed_at: datetime
     envelope: str
@@ -120,7 +122,8 @@ async def park_events(
 
 
 DUE_RETRIES: Final = """-- platform/inbox.sql: DueRetries
-SELECT r.tenant_id, r.consumer, r.event_id, r.subject, r.attempts, r.first_failed_at, r.envelope
+SELECT r.tenant_id, r.consumer, r.event_id, r.subject, r.resource_id, r.resource_seq, r.attempts, r.first_failed_at,
+       r.envelope
 FROM inbox_retry r
 WHERE r.next_attempt_at <= $1 AND r.consumer = ANY ($2::text[]) AND NOT EXISTS (
   SELECT 1 FROM inbox_retry p
