@@ -5,20 +5,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
+import httpx
 import msgspec
 import pytest
 from aiohttp import web
 
+from corebilling.events.catalog import BY_PAYLOAD
+from corebilling.events.custom import CustomEvent
 from corebilling.events.customer import CustomerCreated
 from corebilling.events.envelope import Envelope
 from corebilling.kernel.ids import new_id
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db import Database
+from corebilling.platform.health import Health
+from corebilling.platform.http.app import http_app
+from corebilling.platform.http.auth import Authenticator
 from corebilling.platform.secrets import SecretBox, generate_key
-from corebilling.tenant.schemas import TenantCreate
+from corebilling.tenant.schemas import ApiKeyCreate, TenantCreate
 from corebilling.tenant.service import TenantService
+from corebilling.webhook.api import ROUTES
 from corebilling.webhook.config import DeliveryConfig
 from corebilling.webhook.delivery_log import DeliveryFilter, DeliveryLog
 from corebilling.webhook.handlers import HANDLERS
@@ -36,6 +44,7 @@ QUICK = DeliveryConfig(
     max_delay_seconds=0.2,
     max_retries=3,
 )
+PayloadT = TypeVar("PayloadT")
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -164,25 +173,67 @@ def new_tenant(
 
 
 @pytest.fixture
+async def clients(
+    db, service, delivery_log, tenants, new_tenant
+) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    """Clients of two tenants; `.tenant` is whose."""
+    app = http_app(
+        routes=ROUTES,
+        dependencies={"webhook_service": lambda: service, "delivery_log": lambda: delivery_log},
+        authenticator=Authenticator(database=db, keys=tenants, tokens=None),
+        database=db,
+        clock=wall_clock,
+        health=Health({}),
+        version="1.0",
+    )
+    made = []
+    for _ in range(2):
+        tenant = await new_tenant()
+        async with db.tenants([tenant.id]) as tx:
+            key = await tenants.create_api_key(tx, tenant.id, ApiKeyCreate(name="k", scopes=["billing:write"]))
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://api", headers={"X-API-Key": key.secret}
+        )
+        client.tenant = tenant
+        made.append(client)
+    yield made[0], made[1]
+    for client in made:
+        await client.aclose()
+
+
+@pytest.fixture
 def customer_created() -> Callable[..., Envelope[CustomerCreated]]:
     """An event of a tenant, as the router receives it."""
     return _customer_created
 
 
 def _customer_created(tenant_id: UUID, number: int = 1) -> Envelope[CustomerCreated]:
-    customer_id = new_id()
+    return _envelope(tenant_id, CustomerCreated(new_id(), f"c-{number}", "EUR", "Europe/Paris"))
+
+
+@pytest.fixture
+def custom_event() -> Callable[..., Envelope[CustomEvent]]:
+    """An event that a tenant published itself, as the router receives it."""
+
+    def published(tenant_id: UUID, subject: str, data: bytes) -> Envelope[CustomEvent]:
+        return _envelope(tenant_id, CustomEvent(subject, msgspec.Raw(data)))
+
+    return published
+
+
+def _envelope(tenant_id: UUID, payload: PayloadT) -> Envelope[PayloadT]:
     return Envelope(
         id=new_id(),
-        subject="customer.created",
+        subject=BY_PAYLOAD[type(payload)].subject,
         version=1,
         tenant_id=tenant_id,
-        resource_id=customer_id,
+        resource_id=new_id(),
         resource_seq=1,
         correlation_id=new_id(),
         causation_id=None,
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         occurred_at=wall_clock(),
-        payload=CustomerCreated(customer_id, f"c-{number}", "EUR", "Europe/Paris"),
+        payload=payload,
     )
 
 
@@ -190,7 +241,7 @@ def _customer_created(tenant_id: UUID, number: int = 1) -> Envelope[CustomerCrea
 def publish(db: Database, service: WebhookService) -> Callable[..., Awaitable[None]]:
     """Hands events to the context as the router does: one transaction, many tenants."""
 
-    async def publish(*events: Envelope[CustomerCreated]) -> None:
+    async def publish(*events: Envelope[Any]) -> None:
         async with db.tenants({event.tenant_id for event in events}) as tx:
             await HANDLERS[CustomerCreated](service, tx, events)
 

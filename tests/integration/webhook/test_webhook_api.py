@@ -1,52 +1,15 @@
 """The routes, with real keys of two tenants."""
 
-from collections.abc import AsyncIterator
-
-import httpx
 import pytest
 
 from corebilling.events.envelope import Envelope
 from corebilling.events.webhook import WebhookTest
 from corebilling.kernel.ids import new_id
 from corebilling.platform.clock import wall_clock
-from corebilling.platform.health import Health
-from corebilling.platform.http.app import http_app
-from corebilling.platform.http.auth import Authenticator
-from corebilling.tenant.schemas import ApiKeyCreate
-from corebilling.webhook.api import ROUTES
 from corebilling.webhook.handlers import HANDLERS
 
 ENDPOINTS = "/v1/webhook-endpoints"
 DELIVERIES = "/v1/webhook-deliveries"
-
-
-@pytest.fixture
-async def clients(
-    db, service, delivery_log, tenants, new_tenant
-) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
-    """Clients of two tenants; `.tenant` is whose."""
-    app = http_app(
-        routes=ROUTES,
-        dependencies={"webhook_service": lambda: service, "delivery_log": lambda: delivery_log},
-        authenticator=Authenticator(database=db, keys=tenants, tokens=None),
-        database=db,
-        clock=wall_clock,
-        health=Health({}),
-        version="1.0",
-    )
-    made = []
-    for _ in range(2):
-        tenant = await new_tenant()
-        async with db.tenants([tenant.id]) as tx:
-            key = await tenants.create_api_key(tx, tenant.id, ApiKeyCreate(name="k", scopes=["billing:write"]))
-        client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://api", headers={"X-API-Key": key.secret}
-        )
-        client.tenant = tenant
-        made.append(client)
-    yield made[0], made[1]
-    for client in made:
-        await client.aclose()
 
 
 async def test_the_secret_is_shown_at_creation_and_rotation_only(clients):
