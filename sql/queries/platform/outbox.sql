@@ -26,6 +26,54 @@ CROSS JOIN LATERAL (
 ) AS e
 LIMIT @max_rows::integer;
 
+-- name: ClaimInTurn :many
+-- Reads the next unpublished events of tenants in the order of their turns, of each no more than its portion.
+SELECT e.event_id, e.tenant_id, e.shard, e.subject, e.version, e.resource_id, e.resource_seq,
+       e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.payload, e.retry_count, e.republished, e.replay_for
+FROM unnest(@shards::smallint[], @tenant_ids::uuid[], @low_waters::uuid[], @portions::integer[])
+       AS turn(shard, tenant_id, low_water, portion)
+CROSS JOIN LATERAL (
+  SELECT c.* FROM billing_events c
+  WHERE c.shard = turn.shard AND c.tenant_id = turn.tenant_id AND c.event_id > turn.low_water
+    AND c.status IN ('pending', 'failed')
+    AND (c.next_attempt_at IS NULL OR c.next_attempt_at <= @now)
+    AND c.resource_id NOT IN (SELECT unnest(@waiting_resources::uuid[]))
+    AND c.event_id NOT IN (SELECT unnest(@in_flight::uuid[]))
+  ORDER BY c.event_id
+  LIMIT turn.portion
+) AS e
+LIMIT @max_rows::integer;
+
+-- name: WaitingTenants :many
+-- Walks from tenant to tenant that has something unpublished in a shard: one step of an index each, whatever the backlog.
+WITH RECURSIVE walk AS (
+  SELECT held.shard, held.low_water, (
+    SELECT e.tenant_id FROM billing_events e
+    WHERE e.shard = held.shard AND e.event_id > held.low_water AND e.status IN ('pending', 'failed')
+    ORDER BY e.tenant_id LIMIT 1) AS tenant_id
+  FROM unnest(@shards::smallint[], @low_waters::uuid[]) AS held(shard, low_water)
+  UNION ALL
+  SELECT w.shard, w.low_water, (
+    SELECT e.tenant_id FROM billing_events e
+    WHERE e.shard = w.shard AND e.tenant_id > w.tenant_id AND e.event_id > w.low_water AND e.status IN ('pending', 'failed')
+    ORDER BY e.tenant_id LIMIT 1)
+  FROM walk w WHERE w.tenant_id IS NOT NULL
+)
+SELECT walk.shard::smallint AS shard, walk.tenant_id::uuid AS tenant_id FROM walk WHERE walk.tenant_id IS NOT NULL;
+
+-- name: TakesTurns :one
+-- Tells whether the events of a day can be claimed by turns: an installation that was upgraded that day has no index for it.
+SELECT corebilling_takes_turns(@day::date)::boolean AS takes_turns;
+
+-- name: Weights :many
+-- Lists the tenants whose share differs from 1.
+SELECT w.tenant_id, w.weight FROM outbox_weights w ORDER BY w.tenant_id;
+
+-- name: SetWeight :exec
+-- Gives a tenant its share beside those of the others.
+INSERT INTO outbox_weights (tenant_id, weight, updated_at) VALUES (@tenant_id, @weight, @now)
+ON CONFLICT (tenant_id) DO UPDATE SET weight = excluded.weight, updated_at = excluded.updated_at;
+
 -- name: MarkDispatched :many
 -- Records what the bus has acknowledged. A shard that has changed hands marks nothing: its token has grown. The status
 -- stands in a CASE, or statistics that know of no pending event make the planner go through all of them for each key.
