@@ -225,7 +225,7 @@ def _contradictions(settings: Settings) -> list[str]:
 
 def _bus_contradictions(settings: Settings) -> list[str]:
     wrong = []
-    if settings.event_bus == "kafka" and not settings.kafka_brokers:
+    if settings.role != "migrate" and settings.event_bus == "kafka" and not settings.kafka_brokers:
         wrong.append("KAFKA_BROKERS: set it to addresses such as kafka-1:9092,kafka-2:9092")
     if settings.kafka_security_protocol.startswith("SASL") and not (
         settings.kafka_sasl_username and settings.kafka_sasl_password

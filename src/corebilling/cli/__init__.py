@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from corebilling.cli import admin, demo, dev, dlq, ledger, operate, run, schema, simulate, smoke, statements, verify
+from corebilling.cli import (
+    admin,
+    bus,
+    demo,
+    dev,
+    dlq,
+    doctor,
+    ledger,
+    operate,
+    run,
+    schema,
+    simulate,
+    smoke,
+    statements,
+    verify,
+)
 
 app = typer.Typer(
     name="corebilling",
@@ -33,6 +48,8 @@ def _options(
 
 app.command("run")(run.run)
 app.command("migrate")(schema.migrate)
+app.command("doctor")(doctor.doctor)
+app.add_typer(bus.bus, name="bus")
 app.command("dev")(dev.dev)
 app.command("demo")(demo.demo)
 app.command("smoke")(smoke.smoke)

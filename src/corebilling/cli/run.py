@@ -17,8 +17,9 @@ def run(
     """Run one role until SIGTERM; everything else comes from the environment (see .env.example)."""
     settings = load_settings(os.environ, role=role)
     if settings.role == "migrate":
-        from corebilling.cli.schema import apply  # noqa: PLC0415 - the other roles never need it
+        from corebilling.cli.schema import apply, declare_bus  # noqa: PLC0415 - the other roles never need it
 
         apply(settings, phases=("expand", "migrate"))
+        declare_bus(settings, os.environ)
         return
     run_role(settings)
