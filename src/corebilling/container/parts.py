@@ -1,5 +1,7 @@
 """Parts that are made from the settings."""
 
+from datetime import timedelta
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from corebilling.ledger.domain.seal import SigningKey
@@ -49,6 +51,9 @@ def make_delivery_config(settings: Settings) -> DeliveryConfig:
         base_delay_seconds=settings.webhook_base_delay_seconds,
         max_delay_seconds=settings.webhook_max_delay_seconds,
         max_retries=settings.webhook_max_retries,
+        retry_schedule=settings.retry_schedule,
+        give_up_after=timedelta(hours=settings.webhook_disable_after_hours),
+        retention_days=settings.webhook_retention_days,
         allow_private_targets=settings.webhook_allow_private_targets,
     )
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from dependency_injector import providers
 
+from corebilling.container.buses import DURABLE
 from corebilling.container.foundation import Foundation
 from corebilling.container.money import Money
 from corebilling.container.parts import (
@@ -100,10 +101,26 @@ class Container(Money):
     )
     subscriptions = providers.Singleton(Subscriptions, consumers)
     dispatcher = providers.Singleton(
-        Dispatcher, db=Foundation.database, bus=Foundation.bus, clock=Foundation.clock, subscriptions=subscriptions
+        Dispatcher,
+        db=Foundation.database,
+        bus=Foundation.bus,
+        clock=Foundation.clock,
+        subscriptions=subscriptions,
+        durable=DURABLE,
+        sweep_after=Foundation.settings.provided.sweep_after,
+        retention_days=Foundation.settings.provided.event_retention_days,
     )
     router = providers.Singleton(
-        Router, db=Foundation.database, bus=Foundation.bus, clock=Foundation.clock, consumers=consumers
+        Router,
+        db=Foundation.database,
+        bus=Foundation.bus,
+        clock=Foundation.clock,
+        consumers=consumers,
+        durable=DURABLE,
+        batch_size=Foundation.settings.provided.router_batch_size,
+        messages_in_flight=Foundation.settings.provided.router_messages_in_flight,
+        groups_at_once=Foundation.settings.provided.router_groups_at_once,
+        groups_per_subject=Foundation.settings.provided.router_groups_per_subject,
     )
     progress = providers.Singleton(_Progress, subscriptions)
     closing = providers.Singleton(

@@ -1,6 +1,9 @@
 """The database server, the login of the product, row security and the schema."""
 
+from urllib.parse import urlsplit
+
 from corebilling.container import Container
+from corebilling.kernel.errors import Unavailable
 from corebilling.platform.bus.port import Finding, Level
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.db.migrations import CONTEXTS, ROLES, load, schema_root, unapplied
@@ -25,10 +28,20 @@ async def answers(container: Container) -> bool:
 async def server_and_login(container: Container) -> list[Finding]:
     """PostgreSQL's version, the clock, and that the login can't get past row security."""
     asked = wall_clock()
-    async with container.database().system() as tx:
-        facts = await queries.login_facts(tx.conn)
-        missing = await queries.roles_out_of_reach(tx.conn, names=list(ROLES))
-        open_tables = await queries.unsecured_tables(tx.conn)
+    try:
+        async with container.database().system() as tx:
+            facts = await queries.login_facts(tx.conn)
+            missing = await queries.roles_out_of_reach(tx.conn, names=list(ROLES))
+            open_tables = await queries.unsecured_tables(tx.conn)
+    except Unavailable:
+        place = urlsplit(container.settings().database_url)
+        return [
+            Finding(
+                Level.ERROR,
+                f"PostgreSQL at {place.hostname}:{place.port or 5432} takes no connection",
+                "look at DATABASE_URL and at the server",
+            )
+        ]
     assert facts is not None
     found = []
     if facts.server_version < _OLDEST_VERSION:
