@@ -1,15 +1,33 @@
 -- name: ListDeliveries :many
--- Newest first, a page at a time, with the filters of the API. Instants are bounds of ids, which the key is sorted by.
-SELECT * FROM webhook_deliveries
-WHERE tenant_id = @tenant_id
-  AND delivery_id >= @from_id AND delivery_id < @before_id
-  AND (sqlc.narg('endpoint_id')::uuid IS NULL OR endpoint_id = sqlc.narg('endpoint_id'))
-  AND (sqlc.narg('event_id')::uuid IS NULL OR event_id = sqlc.narg('event_id'))
-  AND (sqlc.narg('status')::text IS NULL OR status = sqlc.narg('status'))
-  AND (sqlc.narg('subject')::text IS NULL OR subject = sqlc.narg('subject'))
-  AND (sqlc.narg('below')::text IS NULL OR starts_with(subject, sqlc.narg('below')))
-ORDER BY delivery_id DESC
-LIMIT @page_size::int;
+-- Newest first, a page at a time, with the filters of the API. Instants are bounds of ids, which the key is sorted by. A branch for each
+-- status, of which one runs: dead letters and waiting ones are few among many and have indexes of their own.
+SELECT r.* FROM webhook_deliveries r JOIN (
+  (SELECT l.delivery_id FROM webhook_deliveries l
+  WHERE sqlc.narg('status')::text = 'dead_letter' AND l.status = 'dead_letter' AND l.tenant_id = @tenant_id AND l.delivery_id >= @from_id AND l.delivery_id < @before_id
+    AND (sqlc.narg('endpoint_id')::uuid IS NULL OR l.endpoint_id = sqlc.narg('endpoint_id'))
+    AND (sqlc.narg('event_id')::uuid IS NULL OR l.event_id = sqlc.narg('event_id'))
+    AND (sqlc.narg('subject')::text IS NULL OR l.subject = sqlc.narg('subject'))
+    AND (sqlc.narg('below')::text IS NULL OR starts_with(l.subject, sqlc.narg('below')))
+  ORDER BY l.delivery_id DESC LIMIT @page_size::int)
+  UNION ALL
+  (SELECT w.delivery_id FROM webhook_deliveries w
+  WHERE sqlc.narg('status')::text = 'pending' AND w.status = 'pending' AND w.tenant_id = @tenant_id AND w.delivery_id >= @from_id AND w.delivery_id < @before_id
+    AND (sqlc.narg('endpoint_id')::uuid IS NULL OR w.endpoint_id = sqlc.narg('endpoint_id'))
+    AND (sqlc.narg('event_id')::uuid IS NULL OR w.event_id = sqlc.narg('event_id'))
+    AND (sqlc.narg('subject')::text IS NULL OR w.subject = sqlc.narg('subject'))
+    AND (sqlc.narg('below')::text IS NULL OR starts_with(w.subject, sqlc.narg('below')))
+  ORDER BY w.delivery_id DESC LIMIT @page_size::int)
+  UNION ALL
+  (SELECT o.delivery_id FROM webhook_deliveries o
+  WHERE (sqlc.narg('status')::text IS NULL OR (sqlc.narg('status') = 'delivered' AND o.status = 'delivered')) AND o.tenant_id = @tenant_id AND o.delivery_id >= @from_id AND o.delivery_id < @before_id
+    AND (sqlc.narg('endpoint_id')::uuid IS NULL OR o.endpoint_id = sqlc.narg('endpoint_id'))
+    AND (sqlc.narg('event_id')::uuid IS NULL OR o.event_id = sqlc.narg('event_id'))
+    AND (sqlc.narg('subject')::text IS NULL OR o.subject = sqlc.narg('subject'))
+    AND (sqlc.narg('below')::text IS NULL OR starts_with(o.subject, sqlc.narg('below')))
+  ORDER BY o.delivery_id DESC LIMIT @page_size::int)
+) AS listed ON listed.delivery_id = r.delivery_id
+WHERE r.tenant_id = @tenant_id
+ORDER BY r.delivery_id DESC;
 
 -- name: GetDelivery :one
 -- One delivery with what it sends.
@@ -38,19 +56,41 @@ WHERE tenant_id = @tenant_id AND delivery_id = @delivery_id
 RETURNING *;
 
 -- name: RedeliverMatching :many
--- As Redeliver for the oldest that the filters take and whose endpoint is active; what somebody else holds is left to them.
-UPDATE webhook_deliveries d SET status = 'pending', attempts = 0, next_attempt_at = @at::timestamptz, delivered_at = NULL
-FROM (
-  SELECT f.tenant_id, f.delivery_id FROM webhook_deliveries f
+-- As Redeliver for the oldest that the filters take and whose endpoint is active: dead letters, those that wait after a failure, or what
+-- was delivered. What a worker holds is left to it. A branch for each, so that each has its index.
+WITH dead AS (
+  SELECT f.delivery_id FROM webhook_deliveries f
   JOIN webhook_endpoints e ON e.tenant_id = f.tenant_id AND e.endpoint_id = f.endpoint_id AND e.status = 'active'
-  WHERE f.tenant_id = @tenant_id AND f.status = @status
-    AND f.delivery_id >= @from_id AND f.delivery_id < @before_id
+  WHERE 'dead_letter' = ANY(@statuses::text[]) AND f.status = 'dead_letter'
+    AND f.tenant_id = @tenant_id AND f.delivery_id >= @from_id AND f.delivery_id < @before_id
     AND (sqlc.narg('endpoint_id')::uuid IS NULL OR f.endpoint_id = sqlc.narg('endpoint_id'))
     AND (sqlc.narg('subject')::text IS NULL OR f.subject = sqlc.narg('subject'))
     AND (sqlc.narg('below')::text IS NULL OR starts_with(f.subject, sqlc.narg('below')))
-  ORDER BY f.delivery_id
-  LIMIT @most::int
-  FOR UPDATE OF f SKIP LOCKED
-) AS picked
-WHERE d.tenant_id = picked.tenant_id AND d.delivery_id = picked.delivery_id
+  ORDER BY f.delivery_id LIMIT @most::int FOR UPDATE OF f SKIP LOCKED
+), waiting AS (
+  SELECT f.delivery_id FROM webhook_deliveries f
+  JOIN webhook_endpoints e ON e.tenant_id = f.tenant_id AND e.endpoint_id = f.endpoint_id AND e.status = 'active'
+  WHERE 'pending' = ANY(@statuses::text[]) AND f.status = 'pending' AND f.attempts > 0
+    AND f.next_attempt_at > @at::timestamptz AND f.leased_until IS DISTINCT FROM f.next_attempt_at
+    AND f.tenant_id = @tenant_id AND f.delivery_id >= @from_id AND f.delivery_id < @before_id
+    AND (sqlc.narg('endpoint_id')::uuid IS NULL OR f.endpoint_id = sqlc.narg('endpoint_id'))
+    AND (sqlc.narg('subject')::text IS NULL OR f.subject = sqlc.narg('subject'))
+    AND (sqlc.narg('below')::text IS NULL OR starts_with(f.subject, sqlc.narg('below')))
+  ORDER BY f.delivery_id LIMIT @most::int FOR UPDATE OF f SKIP LOCKED
+), delivered AS (
+  SELECT f.delivery_id FROM webhook_deliveries f
+  JOIN webhook_endpoints e ON e.tenant_id = f.tenant_id AND e.endpoint_id = f.endpoint_id AND e.status = 'active'
+  WHERE 'delivered' = ANY(@statuses::text[]) AND f.status = 'delivered'
+    AND f.tenant_id = @tenant_id AND f.delivery_id >= @from_id AND f.delivery_id < @before_id
+    AND (sqlc.narg('endpoint_id')::uuid IS NULL OR f.endpoint_id = sqlc.narg('endpoint_id'))
+    AND (sqlc.narg('subject')::text IS NULL OR f.subject = sqlc.narg('subject'))
+    AND (sqlc.narg('below')::text IS NULL OR starts_with(f.subject, sqlc.narg('below')))
+  ORDER BY f.delivery_id LIMIT @most::int FOR UPDATE OF f SKIP LOCKED
+), picked AS (
+  SELECT dead.delivery_id FROM dead UNION ALL SELECT waiting.delivery_id FROM waiting
+  UNION ALL SELECT delivered.delivery_id FROM delivered
+  ORDER BY delivery_id LIMIT @most::int
+)
+UPDATE webhook_deliveries d SET status = 'pending', attempts = 0, next_attempt_at = @at::timestamptz, delivered_at = NULL
+FROM picked WHERE d.tenant_id = @tenant_id AND d.delivery_id = picked.delivery_id
 RETURNING d.delivery_id;

@@ -124,14 +124,15 @@ async def test_endpoint(
     "/v1/webhook-endpoints/{endpoint_id:uuid}/redeliver-failed",
     scope=SCOPE,
     status_code=202,
-    summary="Deliver all dead letters of an endpoint again",
+    summary="Deliver all that failed at an endpoint again",
 )
 async def redeliver_failed(
     endpoint_id: UUID, data: RedeliverFailed, edge: NamedDependency[Edge], delivery_log: NamedDependency[DeliveryLog]
 ) -> Response[Redelivered]:
-    """Those that began since an instant, the oldest first. While `more` is true, ask again."""
-    wanted = RedeliverMatching(endpoint_id=endpoint_id, since=data.since, until=data.until, limit=data.limit)
-    return await edge.command(lambda tx: delivery_log.redeliver_matching(tx, edge.tenant_id, wanted), status=202)
+    """Dead letters and what waits for a retry, begun since an instant, the oldest first. While `more` is true, ask again."""
+    return await edge.command(
+        lambda tx: delivery_log.redeliver_failed(tx, edge.tenant_id, endpoint_id, data), status=202
+    )
 
 
 @get("/v1/webhook-deliveries", scope=SCOPE, summary="List deliveries")

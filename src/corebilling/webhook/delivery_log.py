@@ -1,5 +1,6 @@
 """What a tenant sees of its deliveries, and their being sent again."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from corebilling.kernel.ids import first_id_at
 from corebilling.platform.db import Tx
 from corebilling.platform.secrets import SecretBox
 from corebilling.webhook import sealed, shapes
-from corebilling.webhook.endpoint_rules import no_endpoint, require_active
+from corebilling.webhook.domain.states import DeliveryStatus
+from corebilling.webhook.endpoint_rules import existing, require_active
 from corebilling.webhook.queries import endpoints, log
-from corebilling.webhook.schemas_log import DeliveryDetail, DeliveryOut, Redelivered, RedeliverMatching
+from corebilling.webhook.schemas_log import DeliveryDetail, DeliveryOut, Redelivered, RedeliverFailed, RedeliverMatching
 from corebilling.webhook.service import CHANNEL
 
 ATTEMPTS_SHOWN = 100
@@ -87,6 +89,14 @@ class DeliveryLog:
         tx.wake(CHANNEL)
         return shapes.delivery(row)
 
+    async def redeliver_failed(
+        self, tx: Tx, tenant_id: UUID, endpoint_id: UUID, wanted: RedeliverFailed
+    ) -> Redelivered:
+        """Send again what failed: dead letters, and those that wait for a retry. Raises `NotFound` and `Conflict`."""
+        return await self._again(
+            tx, tenant_id, ["dead_letter", "pending"], endpoint_id, None, wanted.since, wanted.until, wanted.limit
+        )
+
     async def redeliver_matching(self, tx: Tx, tenant_id: UUID, wanted: RedeliverMatching) -> Redelivered:
         """Send again all that fit and whose endpoints are active, the oldest first, up to the limit.
 
@@ -95,28 +105,41 @@ class DeliveryLog:
         """
         if wanted.status == "delivered" and wanted.since is None:
             raise invalid_field("/since", "say since when; all that was ever delivered is too much to send again")
-        if wanted.endpoint_id is not None:
-            named = await endpoints.get_endpoint(tx.conn, tenant_id=tenant_id, endpoint_id=wanted.endpoint_id)
-            if named is None:
-                raise no_endpoint()
-            require_active(named)
-        exact, below = _subject(wanted.subject)
-        first, end = _ids(wanted.since, wanted.until)
+        return await self._again(
+            tx, tenant_id, [wanted.status], wanted.endpoint_id, wanted.subject, wanted.since, wanted.until, wanted.limit
+        )
+
+    async def _again(
+        self,
+        tx: Tx,
+        tenant_id: UUID,
+        statuses: Sequence[DeliveryStatus],
+        endpoint_id: UUID | None,
+        subject: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        most: int,
+    ) -> Redelivered:
+        if endpoint_id is not None:
+            named = await endpoints.get_endpoint(tx.conn, tenant_id=tenant_id, endpoint_id=endpoint_id)
+            require_active(existing(named))
+        exact, below = _subject(subject)
+        first, end = _ids(since, until)
         rows = await log.redeliver_matching(
             tx.conn,
             tenant_id=tenant_id,
             at=self._clock(),
-            status=wanted.status,
+            statuses=list(statuses),
             from_id=first,
             before_id=end,
-            endpoint_id=wanted.endpoint_id,
+            endpoint_id=endpoint_id,
             subject=exact,
             below=below,
-            most=wanted.limit,
+            most=most,
         )
         if rows:
             tx.wake(CHANNEL)
-        return Redelivered(redelivered=len(rows), more=len(rows) == wanted.limit)
+        return Redelivered(redelivered=len(rows), more=len(rows) == most)
 
 
 def _subject(wanted: str | None) -> tuple[str | None, str | None]:

@@ -60,7 +60,7 @@ class DeliveryDetail(DeliveryOut, frozen=True, kw_only=True):
 
 
 class RedeliverFailed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All dead letters of an endpoint that began at `since` or later, and before `until` if given."""
+    """What failed at an endpoint, of what began at `since` or later and before `until`: dead letters, and what waits for a retry."""
 
     since: Instant
     until: Instant | None = None
@@ -68,9 +68,9 @@ class RedeliverFailed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class RedeliverMatching(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Dead letters, or what was delivered and has to come again; everything given must fit."""
+    """Dead letters, those that wait for a retry (`pending`), or what was delivered and has to come again; all given must fit."""
 
-    status: Literal["dead_letter", "delivered"] = "dead_letter"
+    status: Literal["dead_letter", "pending", "delivered"] = "dead_letter"
     endpoint_id: UUID | None = None
     subject: SubjectFilter | None = None
     since: Instant | None = None

@@ -144,6 +144,27 @@ async def test_dead_letters_since_a_time_are_delivered_again_the_oldest_first(db
     assert len(dead) == 1
 
 
+async def test_what_waits_for_a_retry_comes_forward_and_what_a_worker_holds_does_not(
+    db, clients, publish, customer_created
+):
+    client, _ = clients
+    endpoint = (await client.post(ENDPOINTS, json={"url": URL})).json()
+    await publish(*[customer_created(client.tenant.id, n) for n in range(3)])
+    waiting, held, untried = (await client.get(DELIVERIES)).json()["data"]
+    change = (
+        "UPDATE webhook_deliveries SET attempts = 3, next_attempt_at = %s, leased_until = %s WHERE delivery_id = %s"
+    )
+    later = datetime.now(UTC) + timedelta(hours=10)
+    async with db.system() as tx:
+        await tx.conn.execute(change, (later, None, waiting["id"]))
+        await tx.conn.execute(change, (later, later, held["id"]))
+    since = {"since": "2026-01-01T00:00:00Z"}
+    answer = await client.post(f"{ENDPOINTS}/{endpoint['id']}/redeliver-failed", json=since)
+    assert answer.json() == {"redelivered": 1, "more": False}
+    attempts = {row["id"]: row["attempts"] for row in (await client.get(DELIVERIES)).json()["data"]}
+    assert attempts == {waiting["id"]: 0, held["id"]: 3, untried["id"]: 0}
+
+
 async def test_what_was_delivered_comes_again_only_since_a_time(clients):
     client, _ = clients
     refused = await client.post(f"{DELIVERIES}/redeliver", json={"status": "delivered"})
