@@ -27,6 +27,11 @@ from corebilling.platform.bus.handlers import Consumer, Subscriptions
 from corebilling.platform.bus.progress import unhandled
 from corebilling.platform.bus.router import Router
 from corebilling.platform.db import Tx
+from corebilling.platform.eventlog.jobs import ENDINGS as EVENT_ENDINGS
+from corebilling.platform.eventlog.jobs import JOBS as EVENT_JOBS
+from corebilling.platform.eventlog.letters import DeadLetters
+from corebilling.platform.eventlog.reading import EventLog
+from corebilling.platform.eventlog.replaying import Replay
 from corebilling.platform.jobs.kinds import JobHost
 from corebilling.platform.jobs.worker import JobWorker
 from corebilling.rating.handlers import HANDLERS as RATING_HANDLERS
@@ -100,6 +105,15 @@ class Container(Money):
         providers.Singleton(Consumer, "webhook", webhook_service, WEBHOOK_HANDLERS),
     )
     subscriptions = providers.Singleton(Subscriptions, consumers)
+    event_log = providers.Singleton(EventLog, subscriptions)
+    dead_letters = providers.Singleton(DeadLetters, clock=Foundation.clock)
+    replay = providers.Singleton(
+        Replay,
+        jobs=Foundation.job_service,
+        consumers=consumers,
+        clock=Foundation.clock,
+        remembered_days=Foundation.settings.provided.inbox_days,
+    )
     dispatcher = providers.Singleton(
         Dispatcher,
         db=Foundation.database,
@@ -157,8 +171,11 @@ class Container(Money):
     job_hosts = providers.List(
         providers.Singleton(JobHost, Selling.simulation, RATING_JOBS),
         providers.Singleton(JobHost, Money.statements, INVOICE_JOBS),
+        providers.Singleton(JobHost, replay, EVENT_JOBS),
     )
-    job_worker = providers.Singleton(JobWorker, Foundation.database, job_hosts, clock=Foundation.clock)
+    job_worker = providers.Singleton(
+        JobWorker, Foundation.database, job_hosts, clock=Foundation.clock, endings=EVENT_ENDINGS
+    )
     usage_housekeeping = providers.Singleton(UsageHousekeeping, clock=Foundation.clock)
     live_rater = providers.Singleton(LiveRater, Foundation.database, Selling.rating_service, clock=Foundation.clock)
     delivery_worker = providers.Singleton(

@@ -1,8 +1,11 @@
 """Routes of events: each module of routes holds those of one noun, and this one puts them together."""
 
+from collections.abc import Mapping
 from typing import Any
 
-ROUTES: tuple[Any, ...] = ()
+from corebilling.platform.eventlog import api_events, api_letters, api_replay
 
-EXAMPLES: dict[type, Any] = {}
+ROUTES = (*api_events.ROUTES, *api_replay.ROUTES, *api_letters.ROUTES)
+
+EXAMPLES: Mapping[Any, Any] = {**api_replay.EXAMPLES, **api_letters.EXAMPLES}
 """A request of each kind, by the type of its body."""

@@ -62,6 +62,11 @@ class Edge:
         """The id of the request, as in the X-Request-Id of its answer."""
         return self._exchange.request_id
 
+    async def note(self, tx: Tx) -> None:
+        """Leave a line in the tenant's audit trail, whoever calls; what is done on behalf of it has one anyway."""
+        if not self._exchange.on_behalf:
+            await self._audit(tx, [self.tenant_id])
+
     async def query(self, work: Work[T]) -> T:
         """Run work that reads, in the tenant's transaction."""
         tenant_id = self.tenant_id
