@@ -64,6 +64,17 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     envelope: str
 
 
+class EventType(msgspec.Struct, frozen=True, gc=False):
+    """A row of event_types."""
+
+    tenant_id: UUID
+    subject: str
+    description: str
+    json_schema: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
 class Job(msgspec.Struct, frozen=True, gc=False):
     """A row of jobs."""
 

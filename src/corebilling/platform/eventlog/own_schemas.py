@@ -1,0 +1,190 @@
+"""Tenants' own JSON schemas: which may be registered, and whether data fits one.
+
+Data of one tenant is checked in a process that serves all, so a schema must be cheap whatever data it meets. Patterns run
+in linear time; references go nowhere but into the schema, and never in circles; the subschemas that one place of the data
+can meet are counted with references written out, because nested alternatives that refer to one another double the work at
+each step. Only the first misfit is looked for: collecting all of them takes quadratic time and memory.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+import jsonschema_rs
+import msgspec
+
+from corebilling.kernel.errors import Invalid, invalid_field
+
+MOST_BYTES = 32 * 1024
+MOST_LEVELS = 64
+MOST_SUBSCHEMAS = 250
+MOST_PATTERNS = 20
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_LONGEST_DETAIL = 200
+_REGEX_BYTES = 100_000
+_ONE = frozenset(
+    {
+        "additionalProperties",
+        "additionalItems",
+        "items",
+        "contains",
+        "not",
+        "if",
+        "then",
+        "else",
+        "propertyNames",
+        "contentSchema",
+    }
+)
+_LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies"})
+_TOP_ONLY = frozenset({"unevaluatedProperties", "unevaluatedItems"})
+_ELSEWHERE = frozenset({"$id", "$schema", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef", "$vocabulary"})
+_ALLOWED_AT_TOP = frozenset({"/$id", "/$schema"})
+
+Misfit = tuple[str, str]
+"""(JSON pointer into the data, what is wrong there)"""
+
+
+def check_schema(schema: dict[str, Any], pointer: str) -> str:
+    """The schema as it is stored. Raises `Invalid`, pointing below `pointer`, for one that isn't JSON Schema 2020-12 or
+    that goes beyond the limits above."""
+    if too_deep(schema):
+        raise _refused(pointer, f"nested deeper than {MOST_LEVELS} levels; make it flatter")
+    text = msgspec.json.encode(schema).decode()
+    if len(text) > MOST_BYTES:
+        raise _refused(pointer, f"longer than {MOST_BYTES} bytes; make it shorter")
+    if schema.get("$schema", DIALECT) not in (DIALECT, f"{DIALECT}#"):
+        raise _refused(f"{pointer}/$schema", f"another dialect than 2020-12; write the schema for {DIALECT}")
+    for place, keyword in _elsewhere(schema, ""):
+        raise _refused(pointer + place, f"{keyword} isn't taken; refer to parts of the schema as #/$defs/name")
+    _Count(schema, pointer).visit(schema, pointer, ())
+    try:
+        _compiled(text)
+    except jsonschema_rs.ValidationError as error:
+        raise _refused(pointer + _pointer(error), _short(error.message)) from None
+    return text
+
+
+def misfit(schema_text: str, data: Any) -> Misfit | None:
+    """The first thing in the data that a stored schema doesn't allow, or None."""
+    try:
+        _compiled(schema_text).validate(data)
+    except jsonschema_rs.ValidationError as error:
+        return _pointer(error), _short(error.message)
+    return None
+
+
+def too_deep(value: Any) -> bool:
+    """Whether lists and objects stand in one another deeper than `MOST_LEVELS`."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+class _Count:
+    """Walks a schema as data meets it, and refuses what could cost too much."""
+
+    def __init__(self, root: dict[str, Any], pointer: str) -> None:
+        self._root, self._pointer = root, pointer
+        self._subschemas = self._patterns = 0
+
+    def visit(self, schema: Any, pointer: str, through: tuple[str, ...]) -> None:
+        """One subschema and all below; `through` are the references that led here."""
+        self._subschemas += 1
+        if self._subschemas > MOST_SUBSCHEMAS:
+            detail = f"more than {MOST_SUBSCHEMAS} subschemas with its references written out; check less of the data"
+            raise _refused(self._pointer, detail)
+        if not isinstance(schema, dict):
+            return
+        self._patterns += "pattern" in schema
+        for keyword, value in schema.items():
+            if keyword == "patternProperties" and isinstance(value, dict):
+                self._patterns += len(value)
+            if keyword in _TOP_ONLY and schema is not self._root:
+                raise _refused(
+                    f"{pointer}/{keyword}", f"{keyword} is only taken at the top of the schema; move it there"
+                )
+            for place, inner in _below(keyword, value):
+                self.visit(inner, f"{pointer}/{keyword}{place}", through)
+        if self._patterns > MOST_PATTERNS:
+            raise _refused(self._pointer, f"more than {MOST_PATTERNS} patterns; check fewer of them")
+        if isinstance(reference := schema.get("$ref"), str):
+            self._follow(reference, f"{pointer}/$ref", through)
+
+    def _follow(self, reference: str, pointer: str, through: tuple[str, ...]) -> None:
+        if reference == "#" or reference in through:
+            raise _refused(pointer, "refers to itself; write out as many levels as the data has")
+        if not reference.startswith("#/"):
+            raise _refused(pointer, "refers to something outside; copy it into $defs and refer to #/$defs/name")
+        target: Any = self._root
+        for step in unquote(reference[2:]).split("/"):
+            name = step.replace("~1", "/").replace("~0", "~")
+            if isinstance(target, dict) and name in target:
+                target = target[name]
+            elif isinstance(target, list) and name.isdecimal() and int(name) < len(target):
+                target = target[int(name)]
+            else:
+                raise _refused(pointer, f"there is no {reference} in the schema; add it")
+        self.visit(target, pointer, (*through, reference))
+
+
+def _below(keyword: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if keyword in _ONE or keyword in _TOP_ONLY:
+        yield "", value
+    elif keyword in _LISTED and isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield f"/{index}", inner
+    elif keyword in _NAMED and isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"/{_escaped(name)}", inner
+
+
+def _elsewhere(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Keywords by which references could mean something else than they say."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            place = f"{pointer}/{_escaped(name)}"
+            if name in _ELSEWHERE and not isinstance(inner, dict) and place not in _ALLOWED_AT_TOP:
+                yield place, name
+            yield from _elsewhere(inner, place)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _elsewhere(inner, f"{pointer}/{index}")
+
+
+@lru_cache(maxsize=128)
+def _compiled(text: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(
+        msgspec.json.decode(text),
+        pattern_options=jsonschema_rs.RegexOptions(size_limit=_REGEX_BYTES, dfa_size_limit=_REGEX_BYTES),
+        validate_formats=True,
+        offline=True,
+    )
+
+
+def _pointer(error: jsonschema_rs.ValidationError) -> str:
+    return "".join(f"/{_escaped(str(step))}" for step in error.instance_path)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _short(detail: str) -> str:
+    return detail if len(detail) <= _LONGEST_DETAIL else f"{detail[: _LONGEST_DETAIL - 3]}..."
+
+
+def _refused(pointer: str, detail: str) -> Invalid:
+    return invalid_field(pointer, detail, code="invalid_schema")
