@@ -89,6 +89,8 @@ def application(container: Container) -> Litestar:
             "webhook_service": container.webhook_service,
             "delivery_log": container.webhook_delivery_log,
             "job_service": container.job_service,
+            "event_types": container.event_types,
+            "custom_events": container.custom_events,
             "event_log": container.event_log,
             "dead_letters": container.dead_letters,
             "replay": container.replay,
