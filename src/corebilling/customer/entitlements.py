@@ -54,7 +54,7 @@ class EntitlementService:
         )
 
     async def forget(self, tx: Tx, tenant_id: UUID, since: datetime) -> int:
-        """Delete what a replay from that instant on tells whole: subscriptions whose first event happened then or later.
+        """Delete what a replay from that instant on tells whole: subscriptions whose first event was written then or later.
 
         The others stay, and take what is told of them again without a change. Answers how many went.
         """

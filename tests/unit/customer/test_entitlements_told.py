@@ -16,7 +16,7 @@ from corebilling.events.subscription import (
     SubscriptionUpdated,
 )
 from corebilling.events.webhook import WebhookTest
-from corebilling.kernel.ids import new_id
+from corebilling.kernel.ids import made_at, new_id
 
 TENANT, SUBSCRIPTION, CUSTOMER = uuid4(), uuid4(), uuid4()
 BASIC, PRO, SEAT = uuid4(), uuid4(), uuid4()
@@ -57,7 +57,7 @@ def test_a_history_amounts_to_its_latest_facts() -> None:
     assert (known.starts_at, known.ends_at, known.price_ids) == (START, MAY, (SEAT,))
     assert (known.seq, known.first_event_at, known.last_event_at) == (
         4,
-        START + timedelta(hours=1),
+        made_at(HISTORY[0].id),
         START + timedelta(hours=4),
     )
 

@@ -20,6 +20,7 @@ from corebilling.events.subscription import (
     SubscriptionStatusChanged,
     SubscriptionUpdated,
 )
+from corebilling.kernel.ids import made_at
 
 Key = tuple[UUID, UUID]
 """(tenant, subscription)"""
@@ -40,7 +41,11 @@ UNTOLD = Place(0, UUID(int=0))
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What one or more events told of a subscription; what has no place of its own never changes once told."""
+    """What one or more events told of a subscription; what has no place of its own never changes once told.
+
+    `first_event_at` is when the first of them was written, by the wall clock in its id: replays go by that. `last_event_at` is in
+    the tenant's time.
+    """
 
     tenant_id: UUID
     subscription_id: UUID
@@ -72,7 +77,7 @@ def gathered(events: Iterable[Envelope[Any]]) -> list[Told]:
 def told(event: Envelope[Any]) -> Told:
     """What one event tells."""
     place, at = Place(event.resource_seq, event.id), event.occurred_at
-    known = Told(event.tenant_id, event.payload.subscription_id, event.resource_seq, at, at)
+    known = Told(event.tenant_id, event.payload.subscription_id, event.resource_seq, made_at(event.id), at)
     match event.payload:
         case SubscriptionCreated() as it:
             return replace(

@@ -21,7 +21,7 @@ S = TypeVar("S")
 
 Handler = Callable[[S, Tx, Sequence[Envelope[Any]]], Awaitable[None]]
 Forget = Callable[[S, Tx, UUID, datetime], Awaitable[int]]
-"""Deletes a tenant's rows whose whole history happened from an instant on; answers how many."""
+"""Deletes a tenant's rows whose first event was written (the instant in its id) at an instant or later; answers how many."""
 HandlerTable = Mapping[type[msgspec.Struct], Handler[S]]
 
 
