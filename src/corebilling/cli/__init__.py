@@ -14,6 +14,7 @@ from corebilling.cli import (
     doctor,
     ledger,
     operate,
+    replay,
     run,
     schema,
     simulate,
@@ -60,6 +61,7 @@ app.add_typer(admin.keys, name="keys")
 app.command("routes")(operate.routes)
 app.command("events")(operate.events)
 app.add_typer(dlq.dlq, name="dlq")
+app.command("replay")(replay.replay)
 app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(statements.statements, name="statements")
 app.add_typer(operate.invoices, name="invoices")
