@@ -19,7 +19,7 @@ SELECT r.* FROM webhook_deliveries r JOIN (
   ORDER BY w.delivery_id DESC LIMIT @page_size::int)
   UNION ALL
   (SELECT o.delivery_id FROM webhook_deliveries o
-  WHERE (sqlc.narg('status')::text IS NULL OR (sqlc.narg('status') = 'delivered' AND o.status = 'delivered')) AND o.tenant_id = @tenant_id AND o.delivery_id >= @from_id AND o.delivery_id < @before_id
+  WHERE coalesce(sqlc.narg('status')::text, 'delivered') = 'delivered' AND (sqlc.narg('status') IS NULL OR o.status = 'delivered') AND o.tenant_id = @tenant_id AND o.delivery_id >= @from_id AND o.delivery_id < @before_id
     AND (sqlc.narg('endpoint_id')::uuid IS NULL OR o.endpoint_id = sqlc.narg('endpoint_id'))
     AND (sqlc.narg('event_id')::uuid IS NULL OR o.event_id = sqlc.narg('event_id'))
     AND (sqlc.narg('subject')::text IS NULL OR o.subject = sqlc.narg('subject'))

@@ -1,18 +1,21 @@
 """The pure rules: signatures, filters, retries, states."""
 
+import base64
+import hmac
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from corebilling.kernel.ids import new_id
 from corebilling.platform.secrets import SecretBox, SecretsError, generate_key
-from corebilling.webhook.domain import retry, signing, states, subjects
+from corebilling.webhook.domain import custom_headers, retry, signing, states, subjects
 from corebilling.webhook.domain.retry import RetryPolicy, judge
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -32,6 +35,50 @@ def test_signatures_are_those_of_standard_webhooks(body: bytes, key: bytes) -> N
     if text.encode() == body:
         assert headers["webhook-signature"] == library.sign(str(event_id), NOW, text)
     assert signing.secret_key(signing.secret_text(key)) == key
+
+
+@pytest.mark.parametrize(
+    ("scheme", "versions"), [("hmac", ["v1"] * 2), ("ed25519", ["v1a"] * 2), ("both", ["v1", "v1", "v1a", "v1a"])]
+)
+def test_every_live_key_of_the_schemes_asked_for_signs_the_same_text(scheme, versions) -> None:
+    privates = [signing.private_key(signing.private_key_text(bytes([n]) * signing.SEED_BYTES)) for n in range(2)]
+    event_id, body, custom = new_id(), b'{"a":1}', {"X-Team": "billing", "X-Event-ID": "forged"}
+    sent = signing.headers(
+        tenant_id=new_id(), event_id=event_id, subject="invoice.paid", body=body, at=NOW,
+        keys=[b"new" * 10, b"old" * 10], ed25519_keys=privates, scheme=scheme, custom=custom,
+    )  # fmt: skip
+    offered = [text.split(",") for text in sent["webhook-signature"].split(" ")]
+    assert [version for version, _ in offered] == versions
+    signed = f"{event_id}.{int(NOW.timestamp())}.".encode() + body
+    by_private = [base64.b64decode(signature) for version, signature in offered if version == "v1a"]
+    for key, signature in zip(privates, by_private, strict=scheme != "hmac"):
+        public = base64.b64decode(signing.public_key_text(key).removeprefix("whpk_"))
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed)
+    assert (sent["X-Team"], sent["X-Event-ID"]) == ("billing", str(event_id))
+    assert sent["X-Signature"] == f"sbwh_sig=v1:{hmac.digest(b'new' * 10, body, 'sha256').hex()}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ({"Authorization": "Bearer x", "X-Api-Key": "a b\tc"}, None),
+        ({"X-A": "1", "x-a": "2"}, "x-a"),
+        ({"Cookie": ""}, "Cookie"),
+        ({"X-A": " padded"}, "X-A"),
+        ({"X-A": "naïve"}, "X-A"),
+        ({"X-A": "x" * 2049}, "X-A"),
+        ({"": "x"}, ""),
+        ({"X:A": "x"}, "X:A"),
+        ({"svix-id": "x"}, "svix-id"),
+        ({"Connection": "close"}, "Connection"),
+        ({"X-Forwarded-For": "127.0.0.1"}, "X-Forwarded-For"),
+    ],
+)
+def test_headers_of_ones_own_may_neither_split_a_request_nor_take_our_names(headers, name) -> None:
+    refused = custom_headers.refusal(headers)
+    assert (refused[0] if refused else None) == name
+    if refused is None:
+        assert custom_headers.unpacked(custom_headers.packed(headers)) == headers
 
 
 @pytest.mark.parametrize(
@@ -86,6 +133,31 @@ def test_waits_double_under_full_jitter_up_to_the_longest() -> None:
 def test_after_the_last_retry_comes_the_dead_letter() -> None:
     assert judge(POLICY, status=500, retry_after=None, attempts_before=5, jitter_permille=500).status == "dead_letter"
     assert judge(POLICY, status=204, retry_after=None, attempts_before=5, jitter_permille=500).status == "delivered"
+
+
+def test_a_schedule_is_followed_step_by_step_and_stretched_by_a_tenth_at_most() -> None:
+    policy = POLICY.following([5, 300, 1800])
+    waits = [
+        judge(policy, status=500, retry_after=None, attempts_before=n, jitter_permille=jitter).wait
+        for n, jitter in enumerate((0, 1000, 500))
+    ]
+    assert waits == [timedelta(seconds=s) for s in (5, 330, 1890)]
+    assert judge(policy, status=500, retry_after=None, attempts_before=3, jitter_permille=0).status == "dead_letter"
+    late = judge(policy, status=503, retry_after=timedelta(seconds=60), attempts_before=0, jitter_permille=0)
+    assert late.wait == timedelta(seconds=60)
+    assert POLICY.following(None) is POLICY
+
+
+def test_a_schedule_is_read_from_text() -> None:
+    read = retry.parse_schedule("5s, 5m,30m,2h,1d")
+    assert [step.total_seconds() for step in read] == [5, 300, 1800, 7200, 86_400]
+    assert retry.parse_schedule(" ") == ()
+
+
+@pytest.mark.parametrize("text", ["5", "5s;5m", "-5s", "0s", "25h", "2d", "\u0665s", ",".join(["1s"] * 21)])
+def test_a_schedule_that_there_can_not_be_is_refused(text) -> None:
+    with pytest.raises(ValueError, match=r"write a number|at most 20"):
+        retry.parse_schedule(text)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ SELECT r.tenant_id, r.delivery_id, r.endpoint_id, r.event_id, r.subject, r.statu
   ORDER BY w.delivery_id DESC LIMIT $9::int)
   UNION ALL
   (SELECT o.delivery_id FROM webhook_deliveries o
-  WHERE ($1::text IS NULL OR ($1 = 'delivered' AND o.status = 'delivered')) AND o.tenant_id = $2 AND o.delivery_id >= $3 AND o.delivery_id < $4
+  WHERE coalesce($1::text, 'delivered') = 'delivered' AND ($1 IS NULL OR o.status = 'delivered') AND o.tenant_id = $2 AND o.delivery_id >= $3 AND o.delivery_id < $4
     AND ($5::uuid IS NULL OR o.endpoint_id = $5)
     AND ($6::uuid IS NULL OR o.event_id = $6)
     AND ($7::text IS NULL OR o.subject = $7)
