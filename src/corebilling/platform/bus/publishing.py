@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from corebilling.kernel.clock import Clock
 from corebilling.platform.bus import metrics, wire
+from corebilling.platform.bus.claims import Claimed
 from corebilling.platform.bus.pace import backoff
 from corebilling.platform.bus.port import Outcome, PublishResult
 from corebilling.platform.db import Database, Tx
 from corebilling.platform.queries import deadletters as dead_queries
 from corebilling.platform.queries import outbox as queries
-from corebilling.platform.queries.outbox import ClaimEventsRow
 
 DISPATCHER = "dispatcher"
 """Stands as the consumer of dead letters that could not even be published."""
@@ -27,9 +28,9 @@ class Marks:
         self._owner = owner
 
     async def record(
-        self, rows: Sequence[ClaimEventsRow], results: Sequence[PublishResult], tokens: Mapping[int, int]
-    ) -> list[tuple[ClaimEventsRow, datetime]]:
-        """Mark what was acknowledged, put off what was refused; answers the latter with their next attempt's instant.
+        self, rows: Sequence[Claimed], results: Sequence[PublishResult], tokens: Mapping[int, int]
+    ) -> list[UUID]:
+        """Mark what was acknowledged, put off what was refused; answers the resources of the latter.
 
         The rest stays as it is and is claimed again: the bus was in trouble, or an earlier event has to go first.
         """
@@ -60,8 +61,8 @@ class Marks:
         return put_off
 
     async def _refuse(
-        self, tx: Tx, refused: Sequence[tuple[ClaimEventsRow, str]], tokens: Mapping[int, int], now: datetime
-    ) -> list[tuple[ClaimEventsRow, datetime]]:
+        self, tx: Tx, refused: Sequence[tuple[Claimed, str]], tokens: Mapping[int, int], now: datetime
+    ) -> list[UUID]:
         nexts = [now + backoff(row.retry_count + 1) for row, _ in refused]
         given_up = [row.retry_count + 1 >= _MOST_ATTEMPTS for row, _ in refused]
         marked = set(
@@ -81,13 +82,13 @@ class Marks:
             if over and row.event_id in marked:  # at most a handful: each took eight refusals of its own
                 await _bury(tx, row, error, now)
         return [
-            (row, at)
-            for (row, _), at, over in zip(refused, nexts, given_up, strict=True)
+            row.resource_id
+            for (row, _), over in zip(refused, given_up, strict=True)
             if not over and row.event_id in marked
         ]
 
 
-async def _bury(tx: Tx, row: ClaimEventsRow, error: str, now: datetime) -> None:
+async def _bury(tx: Tx, row: Claimed, error: str, now: datetime) -> None:
     metrics.DEAD_LETTERS.labels(DISPATCHER).inc()
     await dead_queries.insert_dead_letters(
         tx.conn,

@@ -27,7 +27,6 @@ _GAUGE_SECONDS = 5.0
 _GAUGE_ROWS = 100_000
 _ROTATE_SECONDS = 3600.0
 _DAYS_AHEAD = 7
-_INBOX_DAYS_MORE = 7
 
 Duty = tuple[str, float, Callable[[], Awaitable[None]]]
 
@@ -47,6 +46,7 @@ class Housekeeping:
         sweep_after: timedelta,
         sweep_every: timedelta,
         retention_days: int,
+        inbox_retention_days: int,
     ) -> None:
         self._db = db
         self._bus = bus
@@ -57,6 +57,7 @@ class Housekeeping:
         self._sweep_after = sweep_after
         self._sweep_every = sweep_every
         self._retention_days = retention_days
+        self._inbox_retention_days = inbox_retention_days
 
     def duties(self) -> Sequence[Duty]:
         """Name, interval in seconds and work of each."""
@@ -123,7 +124,7 @@ class Housekeeping:
                 tx.conn,
                 days_ahead=_DAYS_AHEAD,
                 outbox_days=self._retention_days,
-                inbox_days=self._retention_days + _INBOX_DAYS_MORE,
+                inbox_days=self._inbox_retention_days,
             )
         if dropped:
             logger.info("{} partitions of events past their retention were dropped", dropped)

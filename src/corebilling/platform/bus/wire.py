@@ -10,7 +10,7 @@ from corebilling.events.envelope import CloudEvent, Envelope
 from corebilling.kernel.errors import Invalid
 from corebilling.platform.bus.outbox import refuse_foreign_tenant
 from corebilling.platform.bus.port import OutgoingMessage
-from corebilling.platform.queries.outbox import ClaimEventsRow
+from corebilling.platform.queries.outbox import ClaimEventsRow, ClaimInTurnRow
 from corebilling.platform.queries.sweep import FindUnsettledRow
 
 _encode = msgspec.json.Encoder().encode
@@ -27,7 +27,7 @@ def message_id(event_id: UUID, attempt: int) -> str:
     return f"{event_id}:{attempt}" if attempt else str(event_id)
 
 
-def encode(row: ClaimEventsRow) -> OutgoingMessage:
+def encode(row: ClaimEventsRow | ClaimInTurnRow) -> OutgoingMessage:
     """The message of an outbox row that a dispatcher has claimed: of a replayed one for whom the replay is."""
     return _encoded(row, row.republished, row.replay_for)
 
@@ -37,7 +37,9 @@ def encode_again(row: ClaimEventsRow | FindUnsettledRow, attempt: int) -> Outgoi
     return _encoded(row, attempt, None)
 
 
-def _encoded(row: ClaimEventsRow | FindUnsettledRow, attempt: int, replay_for: str | None) -> OutgoingMessage:
+def _encoded(
+    row: ClaimEventsRow | ClaimInTurnRow | FindUnsettledRow, attempt: int, replay_for: str | None
+) -> OutgoingMessage:
     event = CloudEvent(
         id=row.event_id,
         type=row.subject,
