@@ -14,7 +14,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $(STAMP)
 
-.PHONY: setup demo dev test test-all lint generate migrate bench lock clean help
+.PHONY: setup demo dev test test-all faults lint generate migrate bench lock clean help
 
 setup: $(STAMP) ## install everything into .venv, so that .venv/bin/corebilling is the command
 
@@ -29,6 +29,9 @@ test: setup ## run the tests, against real PostgreSQL and NATS (WORKERS=1 for on
 
 test-all: setup ## run the long fault and soak runs too
 	@$(BIN)/python -m pytest -m "slow" $(ARGS)
+
+faults: setup ## let everything fail for FAULT_SECONDS (600) on BUS: nats, nats-cluster, kafka or kafka-three
+	@FAULT_SECONDS=$${FAULT_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_everything_fails.py -m slow -k as_long_as_you_like $(ARGS)
 
 lint: setup ## formatting, lint, types, import contracts, drift of generated code
 	@$(BIN)/ruff format --check .

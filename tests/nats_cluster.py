@@ -32,6 +32,7 @@ class NatsNode(EmbeddedNats):
             "name": "corebilling-tests",
             "listen": f"{processes.LOOPBACK}:{self._routes[self._node]}",
             "routes": [f"nats://{processes.LOOPBACK}:{port}" for port in self._routes],
+            "no_advertise": True,  # clients know all of them anyway, perhaps by ways of their own
         }
         return [*command[:-1], home.write("nats.conf", json.dumps(configuration))]
 

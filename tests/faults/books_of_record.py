@@ -19,6 +19,13 @@ SELECT EXISTS (SELECT 1 FROM test_clocks WHERE target_at IS NOT NULL)
     OR EXISTS (SELECT 1 FROM billing_events WHERE status IN ('pending', 'failed'))
     OR EXISTS (SELECT 1 FROM rating_due)
 """
+_MISSING = """
+SELECT s.consumer, s.subject, count(*) FROM billing_events e
+JOIN unnest(%s::text[], %s::text[]) AS s(subject, consumer) ON s.subject = e.subject
+WHERE NOT EXISTS (
+  SELECT 1 FROM inbox i WHERE i.tenant_id = e.tenant_id AND i.consumer = s.consumer AND i.event_id = e.event_id)
+GROUP BY 1, 2
+"""
 _PROGRESS = """
 SELECT (SELECT count(*) FROM billing_cycles WHERE state = 'closed')
      + (SELECT count(*) FROM inbox WHERE consumer IN ('invoice', 'webhook'))
@@ -61,6 +68,11 @@ class Records:
     async def unhandled(self, pairs: list[tuple[str, str]]) -> int:
         """Events that a consumer hasn't taken; `pairs` are (subject, consumer)."""
         return int(await self.one(_UNHANDLED, [subject for subject, _ in pairs], [name for _, name in pairs]))
+
+    async def missing(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """The same by (consumer, subject), where there are any."""
+        rows = await self.rows(_MISSING, [subject for subject, _ in pairs], [name for _, name in pairs])
+        return {(consumer, subject): count for consumer, subject, count in rows}
 
     async def invoices(self) -> list[tuple[UUID, str, datetime, int, int]]:
         """(tenant, customer's external id, period start, total, how many journals) of every subscription's invoices."""
