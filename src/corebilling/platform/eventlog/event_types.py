@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from corebilling.events.catalog import BY_SUBJECT, CATALOG, EventType
+from corebilling.events.catalog import BY_PAYLOAD, CATALOG, EventType
+from corebilling.events.custom import CustomEvent
 from corebilling.events.own_subjects import refusal
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.errors import Conflict, NotFound, invalid_field
@@ -18,7 +19,8 @@ from corebilling.platform.queries import models
 
 MOST_TYPES = 500
 
-_PUBLIC = sorted((row for row in CATALOG if row.public), key=lambda row: row.subject)
+_PUBLIC = {row.subject: row for row in sorted(CATALOG, key=lambda row: row.subject) if row.public}
+del _PUBLIC[BY_PAYLOAD[CustomEvent].subject]  # receivers know such an event by the tenant's subject
 
 
 class EventTypes:
@@ -52,7 +54,7 @@ class EventTypes:
 
     async def get(self, tx: Tx, tenant_id: UUID, subject: str) -> EventTypeOut:
         """One kind of event, the product's public ones included. Raises `NotFound`."""
-        if (known := BY_SUBJECT.get(subject)) and known.public:
+        if known := _PUBLIC.get(subject):
             return _catalogued(known)
         row = await queries.get_event_type(tx.conn, tenant_id=tenant_id, subject=subject)
         if row is None:
@@ -66,7 +68,7 @@ class EventTypes:
 
     async def find(self, tx: Tx, tenant_id: UUID, *, own: bool | None, after: str, limit: int) -> list[EventTypeOut]:
         """Kinds of events by subject; `own` asks for the tenant's or the product's alone."""
-        theirs = [] if own is True else [_catalogued(row) for row in _PUBLIC if row.subject > after]
+        theirs = [] if own is True else [_catalogued(row) for row in _PUBLIC.values() if row.subject > after]
         if own is False:
             return theirs[:limit]
         rows = await queries.list_event_types(tx.conn, tenant_id=tenant_id, after=after, page_size=limit)

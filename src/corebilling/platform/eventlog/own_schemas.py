@@ -137,7 +137,7 @@ class _Count:
                 target = target[int(name)]
             else:
                 raise _refused(pointer, f"there is no {reference} in the schema; add it")
-        self.visit(target, pointer, (*through, reference))
+        self.visit(target, self._pointer + unquote(reference[1:]), (*through, reference))
 
 
 def _below(keyword: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -44,7 +44,8 @@ def cursor_of(place: bytes) -> str:
 def place_of(cursor: str) -> bytes:
     """The place that a cursor stands for. Raises `Invalid` for text that is no cursor."""
     try:
-        return base64.b64decode(cursor.encode("ascii") + b"==", altchars=b"-_", validate=True)
+        padding = b"=" * (-len(cursor) % 4)
+        return base64.b64decode(cursor.encode("ascii") + padding, altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeError, ValueError):
         raise bad_cursor() from None
 
