@@ -14,7 +14,7 @@ from loguru import logger
 from corebilling.platform.bus.kafka_connection import TROUBLE, Clients, KafkaSecurity
 from corebilling.platform.bus.kafka_findings import examine
 from corebilling.platform.bus.kafka_publishing import Publisher
-from corebilling.platform.bus.kafka_subscription import KafkaSubscription
+from corebilling.platform.bus.kafka_subscription import ACKNOWLEDGE_SECONDS, KafkaSubscription
 from corebilling.platform.bus.kafka_topology import Topology, Wanted
 from corebilling.platform.bus.port import BusUnavailable, Finding, OutgoingMessage, PublishResult
 
@@ -38,11 +38,13 @@ class KafkaBus:
         replication: int = 1,
         max_age: timedelta = timedelta(days=14),
         security: KafkaSecurity | None = None,
+        acknowledge_seconds: float = ACKNOWLEDGE_SECONDS,
     ) -> None:
         self._clients = Clients([broker.strip() for broker in brokers.split(",")], security)
         self._topology = Topology(self._clients, Wanted(topic, partitions, replication, max_age))
         self._publisher = Publisher(self._clients, self._topology)
         self._subscriptions: list[KafkaSubscription] = []
+        self._acknowledge_seconds = acknowledge_seconds
         self._connecting = asyncio.Lock()
         self._pulse: asyncio.Task[None] | None = None
         self._answers = False
@@ -78,7 +80,7 @@ class KafkaBus:
     async def consume(self, durable: str, subjects: Sequence[str]) -> KafkaSubscription:
         self._connected()
         await self._topology.make_group(durable)
-        subscription = KafkaSubscription(self._clients, self._topology, durable, subjects)
+        subscription = KafkaSubscription(self._clients, self._topology, durable, subjects, self._acknowledge_seconds)
         await subscription.join()
         self._subscriptions.append(subscription)
         return subscription

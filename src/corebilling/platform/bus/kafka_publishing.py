@@ -118,7 +118,9 @@ class Publisher:
         try:
             for batch, numbers in _batches(producer, members):
                 sent = await producer.send_batch(batch, self._topology.topic, partition=partition)
-                await sent
+                sent.add_done_callback(_seen)
+                await asyncio.wait([sent])
+                sent.result()
                 for number in numbers:
                     results[number] = ACKNOWLEDGED
                 await asyncio.sleep(0)
@@ -143,6 +145,12 @@ def _batches(producer: AIOKafkaProducer, members: Sequence[Numbered]) -> Iterato
             batch.append(key=key, value=message.body, timestamp=None, headers=headers)  # the first always has room
         numbers.append(number)
     yield batch, numbers
+
+
+def _seen(answer: "asyncio.Future[Any]") -> None:
+    """Look at an answer that may come after anybody waits for it, or asyncio complains."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

@@ -19,6 +19,7 @@ from corebilling.platform.bus.kafka_topology import Topology
 from corebilling.platform.bus.port import BusUnavailable, Delivery
 
 ACKNOWLEDGE_SECONDS = 10.0
+"""What a router forgot comes again after this long; one that died is found out by its session."""
 _JOIN_SECONDS = 30.0
 _FINISH_SECONDS = 3.0
 _MOST_AHEAD = 100_000
@@ -28,10 +29,11 @@ _MOST_AHEAD = 100_000
 class KafkaSubscription:
     """A member of a consumer group."""
 
-    acknowledge_seconds = ACKNOWLEDGE_SECONDS
-
-    def __init__(self, clients: Clients, topology: Topology, group: str, subjects: Iterable[str]) -> None:
+    def __init__(
+        self, clients: Clients, topology: Topology, group: str, subjects: Iterable[str], acknowledge_seconds: float
+    ) -> None:
         self._clients = clients
+        self._acknowledge_seconds = acknowledge_seconds
         self._topology = topology
         self._group = group
         self._subjects = frozenset(subject.encode() for subject in subjects)
@@ -40,6 +42,10 @@ class KafkaSubscription:
         self._assigned = asyncio.Event()
         self._changed = asyncio.Event()
         self._committing: asyncio.Task[None] | None = None
+
+    @property
+    def acknowledge_seconds(self) -> float:
+        return self._acknowledge_seconds
 
     async def join(self) -> None:
         """Become a member; waits for the group to settle. Raises BusUnavailable."""

@@ -188,7 +188,7 @@ class Topology:
     async def backlog(self, group: str) -> int | None:
         """Messages not before the group's positions; None without such a group. Raises BusUnavailable."""
         committed = await self.committed(group)  # first: what is published meanwhile counts
-        if not committed:
+        if not committed and not await self._has_members(group):
             return None
         first, last = await self._bounds()
         return sum(last[at] - min(last[at], max(first[at], committed.get(at, 0))) for at in last)
@@ -203,7 +203,7 @@ class Topology:
         except TROUBLE as error:
             raise BusUnavailable(f"Kafka: {error!r}") from error
         committed = await self.committed(group)
-        if not committed:
+        if not committed and not await self._has_members(group):
             return False
         upto = {at: found[at].offset if found.get(at) is not None else last[at] for at in last}
         return all(max(first[at], committed.get(at, 0)) >= upto[at] for at in upto)
@@ -216,6 +216,11 @@ class Topology:
             logger.info("{}; messages up to {} bytes are assumed to be fine", error, _SMALLEST_MESSAGE_LIMIT)
             value = ""
         return int(value or _SMALLEST_MESSAGE_LIMIT)
+
+    async def _has_members(self, group: str) -> bool:
+        """Whether there is such a group although it has no position: its topic was lost and made anew."""
+        found = (await self._asked(lambda: self._connected().describe_consumer_groups([group])))[0].groups[0]
+        return bool(found[2] not in ("Dead", "Empty"))
 
     async def _bounds(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """The first and the next offset of each partition. Raises BusUnavailable."""

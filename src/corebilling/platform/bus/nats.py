@@ -25,6 +25,7 @@ from corebilling.kernel.errors import Invalid
 from corebilling.platform.bus.nats_access import NatsAccess
 from corebilling.platform.bus.nats_subscription import NatsSubscription
 from corebilling.platform.bus.nats_topology import (
+    ACKNOWLEDGE_SECONDS,
     TROUBLE,
     Topology,
     consumer_info,
@@ -64,10 +65,11 @@ class NatsBus:
         max_age: timedelta = timedelta(days=14),
         replicas: int = 1,
         access: NatsAccess = _NO_SECRETS,
+        acknowledge_seconds: float = ACKNOWLEDGE_SECONDS,
     ) -> None:
         self._servers = [server.strip() for server in url.split(",")]
         self._access = access
-        self.topology = Topology(stream, prefix, max_age, replicas)
+        self.topology = Topology(stream, prefix, max_age, replicas, acknowledge_seconds)
         self._connecting = asyncio.Lock()
         self._broker: NatsBroker | None = None
         self._nc: Client | None = None

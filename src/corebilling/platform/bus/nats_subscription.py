@@ -8,7 +8,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
-from corebilling.platform.bus.nats_topology import ACKNOWLEDGE_SECONDS, TROUBLE, Topology, unacknowledged
+from corebilling.platform.bus.nats_topology import TROUBLE, Topology, unacknowledged
 from corebilling.platform.bus.port import BusUnavailable, Delivery
 
 
@@ -28,8 +28,6 @@ class Connection(Protocol):
 class NatsSubscription:
     """A durable pull consumer."""
 
-    acknowledge_seconds = ACKNOWLEDGE_SECONDS
-
     def __init__(
         self, connection: Connection, js: JetStreamContext, topology: Topology, durable: str, subjects: Sequence[str]
     ) -> None:
@@ -39,6 +37,10 @@ class NatsSubscription:
         self._durable = durable
         self._subjects = subjects
         self._pull: JetStreamContext.PullSubscription | None = None
+
+    @property
+    def acknowledge_seconds(self) -> float:
+        return self._topology.acknowledge_seconds
 
     async def join(self) -> None:
         """Declare the consumer with its present subjects and subscribe to it. Raises BusUnavailable."""

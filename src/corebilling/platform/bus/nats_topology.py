@@ -47,6 +47,7 @@ class Topology:
     prefix: str
     max_age: timedelta
     replicas: int
+    acknowledge_seconds: float = ACKNOWLEDGE_SECONDS
 
     def wanted_stream(self) -> StreamConfig:
         """The stream as the settings want it. It refuses new messages when full: the outbox keeps them meanwhile."""
@@ -66,7 +67,7 @@ class Topology:
         return ConsumerConfig(
             durable_name=durable,
             ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ACKNOWLEDGE_SECONDS,
+            ack_wait=self.acknowledge_seconds,
             max_ack_pending=_MAX_UNACKNOWLEDGED,
             filter_subjects=[f"{self.prefix}.{subject}" for subject in subjects],
         )
