@@ -71,8 +71,8 @@ class DeliveryLog:
             tx.conn, tenant_id=tenant_id, delivery_id=delivery_id, page_size=ATTEMPTS_SHOWN
         )
         endpoint = await endpoints.get_endpoint(tx.conn, tenant_id=tenant_id, endpoint_id=row.endpoint_id)
-        names = list(sealed.headers(endpoint, self._secret_box)) if endpoint is not None else []
-        return shapes.delivery_detail(row, attempts, names)
+        names = sealed.header_names(endpoint, self._secret_box) if endpoint is not None else None
+        return shapes.delivery_detail(row, attempts, names or [])
 
     async def redeliver(self, tx: Tx, tenant_id: UUID, delivery_id: UUID) -> DeliveryOut:
         """Send it again at once, under the same event id. Raises `NotFound`, and `Conflict` if its endpoint is off."""

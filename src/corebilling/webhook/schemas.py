@@ -76,15 +76,15 @@ class EndpointPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 class EndpointOut(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint. `disabled_reason`: by request, the receiver answered 410 Gone, or it failed for days on end.
 
-    `headers` are shown by name. `public_key` (`whpk_`) verifies v1a signatures. Until `previous_secret_until` deliveries are
-    signed with the keys before the latest rotation as well.
+    `headers` are shown by name, and null while they can't be read. `public_key` (`whpk_`) verifies v1a signatures. Until
+    `previous_secret_until` deliveries are signed with the keys before the latest rotation as well.
     """
 
     id: UUID
     url: str
     subjects: list[str]
     description: str
-    headers: dict[str, str]
+    headers: dict[str, str] | None
     rate_limit: int | None
     max_concurrency: int | None
     retry_schedule: list[int] | None

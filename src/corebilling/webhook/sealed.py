@@ -20,15 +20,32 @@ def new_private_key() -> str:
 
 
 def public_key(row: WebhookEndpoint, box: SecretBox) -> str | None:
-    """What verifies the endpoint's v1a signatures. Raises `Unavailable` where no key opens what is kept."""
-    if row.ed25519_sealed is None:
+    """What verifies the endpoint's v1a signatures; None where there is none, or where no key opens what is kept."""
+    try:
+        return None if row.ed25519_sealed is None else _public(box.open(row.ed25519_sealed))
+    except SecretsError:
         return None
-    return signing.public_key_text(signing.private_key(_opened(row.ed25519_sealed, box)))
+
+
+def header_names(row: WebhookEndpoint, box: SecretBox) -> list[str] | None:
+    """The names of the endpoint's own headers; None where no key opens what is kept: nothing else has to wait for that."""
+    try:
+        return list(headers(row, box))
+    except Unavailable:
+        return None
 
 
 def headers(row: WebhookEndpoint, box: SecretBox) -> dict[str, str]:
     """The endpoint's own headers with their values. Raises `Unavailable` where no key opens what is kept."""
-    return custom_headers.unpacked(_opened(row.headers_sealed, box)) if row.headers_sealed is not None else {}
+    if row.headers_sealed is None:
+        return {}
+    try:
+        return custom_headers.unpacked(box.open(row.headers_sealed))
+    except SecretsError as error:
+        raise Unavailable(
+            "the endpoint's headers can't be read now; ask the operator to put back the encryption key",
+            code="secrets_unavailable",
+        ) from error
 
 
 def sealed_headers(wanted: Mapping[str, str], box: SecretBox) -> str | None:
@@ -42,11 +59,5 @@ def sealed_headers(wanted: Mapping[str, str], box: SecretBox) -> str | None:
     return box.seal(custom_headers.packed(wanted)) if wanted else None
 
 
-def _opened(sealed: str, box: SecretBox) -> str:
-    try:
-        return box.open(sealed)
-    except SecretsError as error:
-        raise Unavailable(
-            "what this endpoint keeps encrypted can't be read now; ask the operator to put back the encryption key",
-            code="secrets_unavailable",
-        ) from error
+def _public(private: str) -> str:
+    return signing.public_key_text(signing.private_key(private))

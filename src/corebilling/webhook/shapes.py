@@ -66,13 +66,14 @@ def _request_headers(
 
 
 def _endpoint_fields(row: models.WebhookEndpoint, box: SecretBox) -> dict[str, Any]:
-    names = (
+    columns = (
         "url", "subjects", "description", "rate_limit", "max_concurrency", "retry_schedule", "signature",
         "previous_secret_until", "status", "disabled_reason", "disabled_at", "failing_since", "created_at", "updated_at",
     )  # fmt: skip
-    return {name: getattr(row, name) for name in names} | {
+    names = sealed.header_names(row, box)
+    return {name: getattr(row, name) for name in columns} | {
         "id": row.endpoint_id,
-        "headers": dict.fromkeys(sealed.headers(row, box), HIDDEN),
+        "headers": None if names is None else dict.fromkeys(names, HIDDEN),
         "public_key": sealed.public_key(row, box),
     }
 

@@ -4,6 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from corebilling.kernel.errors import Unavailable
+from corebilling.platform.clock import wall_clock
+from corebilling.platform.secrets import SecretBox, generate_key
+from corebilling.webhook.schemas import EndpointPatch
+from corebilling.webhook.service import WebhookService
+
 ENDPOINTS = "/v1/webhook-endpoints"
 DELIVERIES = "/v1/webhook-deliveries"
 URL = "https://example.com/hooks"
@@ -53,6 +59,25 @@ async def test_options_that_there_can_not_be_are_refused_naming_the_field(client
     assert refused.status_code == 422, refused.text
     assert refused.json()["errors"][0]["pointer"] == pointer
     assert "one\r\n" not in refused.text
+
+
+async def test_a_lost_encryption_key_hides_headers_and_public_key_and_nothing_else(db, new_tenant, tenants):
+    tenant = await new_tenant()
+    made = await tenant.endpoint(URL, headers={"X-Team": "billing"}, signature="both")
+    other = WebhookService(
+        clock=wall_clock, tenants=tenants, secret_box=SecretBox([generate_key()]), allow_private_targets=True
+    )
+    async with db.tenant(tenant.id) as tx:
+        [shown] = await other.list_endpoints(tx, tenant.id, after=None, limit=5)
+        assert (shown.id, shown.headers, shown.public_key) == (made.id, None, None)
+        off = await other.update_endpoint(tx, tenant.id, made.id, EndpointPatch(status="disabled"))
+        assert off.status == "disabled"
+        with pytest.raises(Unavailable):
+            await other.update_endpoint(tx, tenant.id, made.id, EndpointPatch(headers={"X-Area": "eu"}))
+        again = await other.rotate_secret(tx, tenant.id, made.id)
+        assert again.public_key is not None
+    async with db.tenant(tenant.id) as tx:
+        assert (await tenant.service.get_endpoint(tx, tenant.id, made.id)).headers == {"X-Team": "(hidden)"}
 
 
 async def test_pace_and_schedule_are_set_and_given_back_to_the_installation(clients):
