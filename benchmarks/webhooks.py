@@ -127,7 +127,7 @@ class Bench:
                     [event_id] = await cursor.fetchone() or [""]
                 committed[event_id] = time.monotonic()
                 await asyncio.sleep(IDLE_SECONDS)
-            while len(arrived) < len(committed):
+            while not committed.keys() <= arrived.keys():
                 arrived |= await self._arrivals()
                 await asyncio.sleep(0.05)
         stopping.set()

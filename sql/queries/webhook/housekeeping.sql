@@ -24,7 +24,7 @@ WITH RECURSIVE tenant AS (
   DELETE FROM webhook_deliveries d USING old WHERE d.tenant_id = old.tenant_id AND d.delivery_id = old.delivery_id
   RETURNING d.tenant_id
 )
-SELECT gone.tenant_id, count(*) AS deliveries FROM gone GROUP BY gone.tenant_id ORDER BY gone.tenant_id;
+SELECT gone.tenant_id, count(*) AS gone FROM gone GROUP BY gone.tenant_id ORDER BY gone.tenant_id;
 
 -- name: ForgetMessages :many
 -- A batch of messages as old that nobody is to get any more, in the same way.
@@ -46,7 +46,7 @@ WITH RECURSIVE tenant AS (
   DELETE FROM webhook_messages m USING old WHERE m.tenant_id = old.tenant_id AND m.event_id = old.event_id
   RETURNING m.tenant_id
 )
-SELECT gone.tenant_id, count(*) AS messages FROM gone GROUP BY gone.tenant_id ORDER BY gone.tenant_id;
+SELECT gone.tenant_id, count(*) AS gone FROM gone GROUP BY gone.tenant_id ORDER BY gone.tenant_id;
 
 -- name: ForgetPaces :exec
 -- The buckets of endpoints that are gone or have no limit any more.

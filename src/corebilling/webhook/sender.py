@@ -10,8 +10,11 @@ from yarl import URL
 
 from corebilling.platform.outbound.connections import OutboundSessions, TargetRefused, clean, read_some
 
-READ_BYTES = 64 * 1024
+READ_BYTES = 16 * 1024
+"""Of an answer, at most: enough for a connection to be used again after what receivers usually say."""
 EXCERPT_BYTES = 1024
+_BUFFER_BYTES = 8 * 1024
+"""Reading stops at twice this, however fast a receiver writes: some thousand connections share the memory."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -47,7 +50,9 @@ class Sender:
         started = time.monotonic()
         session = self._sessions.session(private=private)
         try:
-            async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            async with session.post(
+                url, data=body, headers=headers, allow_redirects=False, read_bufsize=_BUFFER_BYTES
+            ) as response:
                 text = await read_some(response, READ_BYTES)
         except TimeoutError:
             return Answer(_since(started), error=f"no complete answer within {self._timeout_seconds:g} s")

@@ -25,11 +25,13 @@ from corebilling.webhook.claims import Claimed, Claims
 from corebilling.webhook.config import DeliveryConfig
 from corebilling.webhook.domain import retry, signing
 from corebilling.webhook.gates import Gates
+from corebilling.webhook.housekeeping import WebhookHousekeeping
 from corebilling.webhook.lanes import LEAST_HELD, SLOW_SECONDS, Job, Lane, Standing
 from corebilling.webhook.queries import deliveries
 from corebilling.webhook.recorder import Abandoned, Attempted, Recorder, Released
 from corebilling.webhook.sender import Answer, Sender
 from corebilling.webhook.service import CHANNEL
+from corebilling.webhook.waking import Waking
 
 _IDLE_LANE_SECONDS = 300.0
 _PENDING_BOUND = 100_000
@@ -55,16 +57,16 @@ class DeliveryWorker:
         self._config = config
         self._clock = clock
         self._listener = Listener(listen_url or db.listen_url, CHANNEL)
+        self._waking = Waking(self._listener, clock, poll_seconds=config.poll_seconds)
+        self._housekeeping = WebhookHousekeeping(db, clock, keep_days=config.retention_days)
         connections = affordable(config.max_connections)
         self._gates = Gates(connections)
         self._sender = Sender(timeout_seconds=config.timeout_seconds, max_connections=connections)
-        self._recorder = Recorder(db, clock, give_up_after=config.give_up_after, on_due=self._wake_at)
+        self._recorder = Recorder(db, clock, give_up_after=config.give_up_after, on_due=self._waking.at)
         self._lanes: dict[UUID, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._claims = Claims(db, clock, config)
         self._affordable = config.held_limit  # deliveries of the size that they had lately
-        self._wakes: set[int] = set()
-        self._pacing: asyncio.TimerHandle | None = None
         self._crowded = False  # a claim had to leave out what was due
         self._counted_at = float("-inf")
 
@@ -73,7 +75,9 @@ class DeliveryWorker:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._sender)
             await stack.enter_async_context(self._listener.listening(stopping))
+            stack.callback(self._waking.stop)
             stack.push_async_callback(_end, asyncio.create_task(self._recorder.run()))
+            stack.push_async_callback(_end, asyncio.create_task(self._housekeeping.keep_running(stopping)))
             stack.push_async_callback(self._finish)
             while not stopping.is_set():
                 await self._turn()
@@ -101,7 +105,7 @@ class DeliveryWorker:
         limit = min(self._config.claim_limit, int(left * self._config.held_limit), int(left * self._affordable))
         self._crowded = limit <= 0 or any(full.values())
         if self._crowded:
-            self._wake_at(self._clock() + timedelta(seconds=SLOW_SECONDS))  # by then it shows who is slow
+            self._waking.at(self._clock() + timedelta(seconds=SLOW_SECONDS))  # by then it shows who is slow
         if limit <= 0:
             return False
         rooms = {key: 0 if full[lane.standing] else lane.room for key, lane in self._lanes.items()}
@@ -117,7 +121,7 @@ class DeliveryWorker:
             if taken[key] >= rooms.get(key, LEAST_HELD):
                 lane.hungry = True
         if claimed.again_seconds is not None:
-            self._wake_in(claimed.again_seconds)
+            self._waking.within(claimed.again_seconds)
         return claimed.more
 
     def _held(self) -> dict[Standing, float]:
@@ -196,7 +200,7 @@ class DeliveryWorker:
             lane.hungry = False
             self._listener.wake()
         if self._crowded:
-            self._wake_at(self._clock() + _CROWDED_PAUSE)
+            self._waking.at(self._clock() + _CROWDED_PAUSE)
 
     async def _deliver(self, lane: Lane, job: Job) -> None:
         now = self._clock()
@@ -255,29 +259,6 @@ class DeliveryWorker:
         at_rest = [key for key, lane in self._lanes.items() if not lane.runners and lane.used_at < long_ago]
         for key in at_rest:
             del self._lanes[key]
-
-    def _wake_at(self, due_at: datetime) -> None:
-        """Claim again when something is due before the next poll; at most one timer for each tenth of a second."""
-        seconds = (due_at - self._clock()).total_seconds()
-        if seconds <= 0:
-            self._listener.wake()
-        elif seconds < self._config.poll_seconds:
-            tick = int(due_at.timestamp() * 10) + 1
-            if tick not in self._wakes:
-                self._wakes.add(tick)
-                asyncio.get_running_loop().call_later(seconds + 0.1, self._wake_for, tick)
-
-    def _wake_in(self, seconds: float) -> None:
-        """Claim again after that time, or earlier if that was asked for."""
-        loop = asyncio.get_running_loop()
-        if self._pacing is None or self._pacing.when() <= loop.time() or self._pacing.when() > loop.time() + seconds:
-            if self._pacing is not None:
-                self._pacing.cancel()
-            self._pacing = loop.call_later(seconds, self._listener.wake)
-
-    def _wake_for(self, tick: int) -> None:
-        self._wakes.discard(tick)
-        self._listener.wake()
 
     async def _finish(self) -> None:
         for lane in self._lanes.values():

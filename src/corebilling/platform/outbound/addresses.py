@@ -23,13 +23,23 @@ _SPECIAL = [
         "224.0.0.0/4", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
     )
 ]  # fmt: skip
-_METADATA = {ip_address("169.254.169.254"), ip_address("fd00:ec2::254"), ip_address("fd20:ce::254")}
+_METADATA = {
+    ip_address(a)
+    for a in (
+        # AWS and most others, ECS tasks, EKS pods, Azure's host, Alibaba, Oracle, Scaleway
+        "169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "100.100.100.200", "192.0.0.192", "169.254.42.42",
+        # AWS, EKS pods, Google, Scaleway
+        "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:42::42",
+    )
+}  # fmt: skip
 _GLOBAL_IPV6 = ip_network("2000::/3")
 _NAT64 = ip_network("64:ff9b::/96")
 
 
 def refusal(address: Address, *, allow_private: bool) -> str | None:
     """Why this address isn't called, or None. `allow_private` admits loopback and private ranges and nothing else."""
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        address = IPv6Address(int(address))  # a zone must not hide what the address is
     inner = _embedded(address)
     if inner is not None:
         return refusal(inner, allow_private=allow_private)

@@ -17,14 +17,14 @@ class ForgetDeliveriesRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ForgetDeliveries."""
 
     tenant_id: UUID
-    deliveries: int
+    gone: int
 
 
 class ForgetMessagesRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ForgetMessages."""
 
     tenant_id: UUID
-    messages: int
+    gone: int
 
 
 ROTATE_ATTEMPTS: Final = """-- webhook/housekeeping.sql: RotateAttempts
@@ -60,7 +60,7 @@ WITH RECURSIVE tenant AS (
   DELETE FROM webhook_deliveries d USING old WHERE d.tenant_id = old.tenant_id AND d.delivery_id = old.delivery_id
   RETURNING d.tenant_id
 )
-SELECT gone.tenant_id, count(*) AS deliveries FROM gone GROUP BY gone.tenant_id ORDER BY gone.tenant_id
+SELECT gone.tenant_id, count(*) AS gone FROM gone GROUP BY gone.tenant_id ORDER BY gone.tenant_id
 """
 
 
@@ -93,7 +93,7 @@ WITH RECURSIVE tenant AS (
   DELETE FROM webhook_messages m USING old WHERE m.tenant_id = old.tenant_id AND m.event_id = old.event_id
   RETURNING m.tenant_id
 )
-SELECT gone.tenant_id, count(*) AS messages FROM gone GROUP BY gone.tenant_id ORDER BY gone.tenant_id
+SELECT gone.tenant_id, count(*) AS gone FROM gone GROUP BY gone.tenant_id ORDER BY gone.tenant_id
 """
 
 
