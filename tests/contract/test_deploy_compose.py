@@ -24,7 +24,7 @@ def stack() -> dict[str, Any]:
 
 
 def test_every_role_runs_from_the_one_image(stack: dict[str, Any]) -> None:
-    assert set(stack["services"]) == {"postgres", "nats", *ROLES}
+    assert set(stack["services"]) == {"postgres", "nats", "kafka", *ROLES}
     assert len({stack["services"][role]["image"] for role in ROLES}) == 1
     command = typer.main.get_command(app)
     for role in ROLES:
@@ -35,15 +35,25 @@ def test_every_role_runs_from_the_one_image(stack: dict[str, Any]) -> None:
 
 def test_roles_start_after_the_schema_is_there_and_the_servers_answer(stack: dict[str, Any]) -> None:
     services = stack["services"]
-    assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    healthy = {"condition": "service_healthy"}
+    perhaps = healthy | {"required": False}
+    assert services["migrate"]["depends_on"] == {"postgres": healthy, "nats": healthy, "kafka": perhaps}
     assert services["migrate"]["restart"] == "no"
     for role in ("api", "worker", "router"):
         assert services[role]["depends_on"] == {
             "migrate": {"condition": "service_completed_successfully"},
-            "nats": {"condition": "service_healthy"},
+            "nats": healthy,
+            "kafka": perhaps,
         }
-    for server in ("postgres", "nats"):
+    for server in ("postgres", "nats", "kafka"):
         assert services[server]["healthcheck"]["test"]
+
+
+def test_kafka_is_there_only_where_it_is_asked_for(stack: dict[str, Any]) -> None:
+    assert {name: s["profiles"] for name, s in stack["services"].items() if "profiles" in s} == {"kafka": ["kafka"]}
+    for role in ("api", "worker", "router"):
+        assert stack["services"][role]["environment"]["EVENT_BUS"] == f"${{EVENT_BUS:-{SETTINGS.event_bus}}}"
+    assert "PLAINTEXT://kafka:9092" in stack["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
 
 
 def test_only_the_api_is_published_and_only_to_this_host(stack: dict[str, Any]) -> None:

@@ -12,7 +12,10 @@ from corebilling.settings import Settings, load_settings
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / "deploy" / "k8s" / "base"
 NAMES = {name.upper() for name in Settings.__struct_fields__}
-SECRETS = {"DATABASE_URL", "DATABASE_MIGRATION_URL", "DATABASE_DIRECT_URL", "NATS_URL", "ENCRYPTION_KEYS"}
+SECRETS = {
+    "DATABASE_URL", "DATABASE_MIGRATION_URL", "DATABASE_DIRECT_URL", "NATS_URL", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD",
+    "ENCRYPTION_KEYS",
+}  # fmt: skip
 SET_IN_EXAMPLE = {"DATABASE_URL", "ENCRYPTION_KEYS"}
 
 
@@ -58,6 +61,18 @@ def test_the_kubernetes_settings_are_valid_and_hold_no_secret() -> None:
     chosen = assignments(BASE / "settings.env")
     assert set(chosen) <= NAMES - SECRETS
     load_settings({**chosen, "DATABASE_URL": "postgresql://db/corebilling", "ENCRYPTION_KEYS": "key"})
+
+
+def test_migrate_knows_the_bus_that_the_roles_use() -> None:
+    bus = {name for name in NAMES if name.startswith(("EVENT_", "NATS_", "KAFKA_"))}
+    services = yaml.safe_load((ROOT / "containers" / "compose.yaml").read_text())["services"]
+    used = set(services["router"]["environment"]) & bus
+    assert {"EVENT_BUS", "NATS_URL", "KAFKA_BROKERS", "EVENT_RETENTION_DAYS"} <= used
+    assert used == set(services["migrate"]["environment"]) & bus
+    job = yaml.safe_load((BASE / "migrate-job.yaml").read_text())
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert {entry["name"] for entry in container["env"]} & bus == SECRETS & bus
+    assert {"configMapRef": {"name": "corebilling-settings"}} in container["envFrom"]
 
 
 def test_the_secrets_that_kubernetes_asks_for_are_documented_and_empty() -> None:
