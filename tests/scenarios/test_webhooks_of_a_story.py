@@ -47,3 +47,16 @@ async def test_an_endpoint_hears_only_what_it_asked_for_and_only_of_its_own_tena
     invoice = await seller.only_invoice()
     assert (await inbox.of("invoice.generated"))["invoice_id"] == invoice["id"]
     assert {message["type"].split(".")[0] for message in inbox.messages.values()} == {"invoice"}
+
+
+async def test_a_tenants_own_event_reaches_its_own_receiver_signed_and_nobody_elses(
+    new_tenant: NewSeller, inbox: Inbox
+) -> None:
+    january = datetime(2026, 1, 1, tzinfo=UTC)
+    seller, other = await new_tenant("Shipping", january), await new_tenant("Elsewhere", january)
+    await inbox.listen_to(seller, "order.*")
+    await other.api.post("/v1/events", {"subject": "order.shipped", "data": {"order": "of another"}})
+    await seller.api.post("/v1/events", {"subject": "stock.counted", "data": {"left": 3}})
+    await seller.api.post("/v1/events", {"subject": "order.shipped", "data": {"order": "17", "weight_kg": 1.5}})
+    assert await inbox.of("order.shipped") == {"order": "17", "weight_kg": 1.5}
+    assert {message["type"] for message in inbox.messages.values()} == {"order.shipped"}
