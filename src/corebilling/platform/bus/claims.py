@@ -34,8 +34,8 @@ _LOOK_BEHIND = timedelta(minutes=1)
 _FULL_SCAN_SECONDS = 3.0
 _LOOK_SECONDS = 0.05
 _FULL_BATCHES_MAKE_A_CROWD = 3
-_PATIENCE = 10
-"""A scan or a look round takes at most one part in so many of the time."""
+_PATIENCE = 4
+"""A full scan or a look round is followed by at least so many times its own duration without one."""
 
 
 class Claims:

@@ -6,13 +6,13 @@ everything is settled and never looks behind that.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from loguru import logger
 
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.ids import first_id_at
+from corebilling.kernel.ids import first_id_at, made_at
 from corebilling.platform.bus import metrics, wire
 from corebilling.platform.bus.handlers import Subscriptions
 from corebilling.platform.bus.leases import Leases
@@ -23,6 +23,7 @@ from corebilling.platform.queries import sweep as queries
 from corebilling.platform.queries.sweep import FindUnsettledRow
 
 _BATCH = 1000
+_STRIDE = timedelta(hours=1)
 _GAUGE_SECONDS = 5.0
 _GAUGE_ROWS = 100_000
 _ROTATE_SECONDS = 3600.0
@@ -69,24 +70,15 @@ class Housekeeping:
 
     async def sweep(self) -> None:
         """Publish again what got lost after it was dispatched. Raises BusUnavailable."""
-        if await self._bus.backlog(self._durable):
-            return  # not lost, only not delivered yet
         now = self._clock()
+        before = now - self._sweep_after
+        if not await self._bus.has_handled(self._durable, before):
+            return  # late, not lost
         async with self._db.system() as tx:
             turns = await queries.start_sweep(tx.conn, now=now, next_due_at=now + self._sweep_every)
-            if not turns:
-                return
-            until = first_id_at(now - self._sweep_after)
-            found = await queries.find_unsettled(
-                tx.conn,
-                after=turns[0],
-                until=until,
-                dispatched_before=now - self._sweep_after,
-                subjects=self._subscriptions.pair_subjects,
-                consumers=self._subscriptions.pair_consumers,
-                max_rows=_BATCH,
-            )
-        swept_to = UUID(int=found[0].event_id.int - 1) if found else until
+        if not turns:
+            return
+        found, swept_to = await self._unsettled(turns[0], before)
         sent = await self._republish([row for row in found if row.overdue])
         async with self._db.system() as tx:
             if sent:
@@ -97,6 +89,27 @@ class Housekeeping:
                     event_ids=[row.event_id for row in sent],
                 )
             await queries.finish_sweep(tx.conn, swept_to=swept_to, due_at=now + self._sweep_every)
+
+    async def _unsettled(self, swept_to: UUID, before: datetime) -> tuple[list[FindUnsettledRow], UUID]:
+        """The oldest events that somebody hasn't taken, and up to where all is settled; an hour of ids at a time, so that
+        no transaction is long however far the sweep is behind."""
+        found: list[FindUnsettledRow] = []
+        oldest, end = first_id_at(before - timedelta(days=self._retention_days + 1)), first_id_at(before)
+        after = max(swept_to, oldest)
+        while after < end and len(found) < _BATCH:
+            until = min(end, first_id_at(made_at(after) + _STRIDE))
+            async with self._db.system() as tx:
+                found += await queries.find_unsettled(
+                    tx.conn,
+                    after=after,
+                    until=until,
+                    dispatched_before=before,
+                    subjects=self._subscriptions.pair_subjects,
+                    consumers=self._subscriptions.pair_consumers,
+                    max_rows=_BATCH - len(found),
+                )
+            after = until
+        return found, UUID(int=found[0].event_id.int - 1) if found else max(swept_to, end)
 
     async def _republish(self, lost: list[FindUnsettledRow]) -> list[FindUnsettledRow]:
         if not lost:

@@ -14,7 +14,7 @@ from corebilling.platform.queries.outbox import ClaimInTurnRow
 
 NOTHING_READ = UUID(int=0)
 
-_MOST_PORTIONS = 1000
+_MOST_PORTIONS = 400
 _SMALLEST_PORTION = 64
 
 
