@@ -14,6 +14,7 @@ from corebilling.cli import (
     doctor,
     ledger,
     operate,
+    outbox,
     replay,
     run,
     schema,
@@ -61,6 +62,7 @@ app.add_typer(admin.keys, name="keys")
 app.command("routes")(operate.routes)
 app.command("events")(operate.events)
 app.add_typer(dlq.dlq, name="dlq")
+app.add_typer(outbox.outbox, name="outbox")
 app.command("replay")(replay.replay)
 app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(statements.statements, name="statements")
