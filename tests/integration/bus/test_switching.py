@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from bus_kinds import KINDS, OnKafka
 from typer.testing import CliRunner
 
 from backbone import AT_ONCE, SOON, count, dispatcher, event, router, running, seen, send, until
@@ -18,7 +19,6 @@ from corebilling.platform.bus.nats import NatsBus
 from corebilling.platform.bus.port import Bus
 from corebilling.platform.db import Database
 from corebilling.platform.embedded import EmbeddedNats
-from kafka_servers import KafkaCluster
 
 Owner = psycopg.Connection[Any]
 RESOURCES = [uuid4() for _ in range(20)]
@@ -73,13 +73,19 @@ async def old(old_server: EmbeddedNats) -> AsyncIterator[Bus]:
 
 @pytest.fixture(scope="module")
 def kafka_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with KafkaCluster(tmp_path_factory.mktemp("switching")) as cluster:
-        yield cluster.addresses
+    with KINDS["kafka"](tmp_path_factory.mktemp("switching")) as kind:
+        assert isinstance(kind, OnKafka)
+        yield kind.addresses
 
 
 @pytest.fixture
 async def new(kafka_brokers: str) -> AsyncIterator[Bus]:
-    bus = KafkaBus(kafka_brokers, topic=f"switch-{uuid4().hex[:12]}", partitions=4)
+    """Declared beforehand by hand, as the guide has it."""
+    topic = f"switch-{uuid4().hex[:12]}"
+    there = {"KAFKA_BROKERS": kafka_brokers, "KAFKA_TOPIC": topic, "KAFKA_PARTITIONS": "4"}
+    for command in ("declare", "status"):
+        assert await asyncio.to_thread(_bus, command, "--bus", "kafka", **there) == 0
+    bus = KafkaBus(kafka_brokers, topic=topic, partitions=4)
     yield bus
     await bus.close()
 
@@ -103,7 +109,7 @@ async def test_a_live_installation_moves_without_a_pause(
             before = count(owner, "seen")
             await until(lambda: count(owner, "seen") > before + 100, "events while both dispatch")
             await dispatchers.aclose()
-            assert await asyncio.to_thread(_drained, old_server.url, "--wait") == 0
+            assert await _drained(old_server.url, "--wait") == 0
             await routers.aclose()
             before = going.sent
             await until(lambda: going.sent > before + 100, "events after the old bus was left")
@@ -120,19 +126,23 @@ async def test_what_lies_on_a_bus_that_was_left_at_once_is_brought_by_the_sweep(
     async with traffic(db) as going, running(dispatcher(db, old, sweep_every=SOON)):
         await until(lambda: count(owner, "billing_events", "status = 'dispatched'") >= 50, "events on the old bus")
         going.stop()
-    assert await asyncio.to_thread(_drained, old_server.url) == 1
+    assert await _drained(old_server.url) == 1
     sent = going.sent
     async with running(dispatcher(db, new, sweep_after=AT_ONCE, sweep_every=SOON), router(db, new)):
         await handled(owner, sent)
     async with running(router(db, old)):  # and back again: what still lies there was handled
-        assert await asyncio.to_thread(_drained, old_server.url, "--wait") == 0
+        assert await _drained(old_server.url, "--wait") == 0
         await handled(owner, sent)
 
 
-def _drained(url: str, *options: str) -> int:
-    """The exit code of the command that asks whether anything is left on the old bus."""
-    environment = {"DATABASE_URL": "postgresql://nowhere.invalid/none", "NATS_URL": url, "EVENT_BUS": "nats"}
-    ran = CliRunner().invoke(app, ["bus", "drained", "--bus", "nats", *options], env=environment)
+async def _drained(url: str, *options: str) -> int:
+    return await asyncio.to_thread(_bus, "drained", "--bus", "nats", *options, NATS_URL=url, EVENT_BUS="nats")
+
+
+def _bus(*arguments: str, **environment: str) -> int:
+    """The exit code of `corebilling bus`."""
+    nowhere = {"DATABASE_URL": "postgresql://nowhere.invalid/none"}
+    ran = CliRunner().invoke(app, ["bus", *arguments], env=nowhere | environment)
     if ran.exception is not None and not isinstance(ran.exception, SystemExit):
         raise ran.exception
     return ran.exit_code

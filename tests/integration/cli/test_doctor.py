@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pytest
 from commands import within
 
 from corebilling.cli.local import LocalInstallation
@@ -41,7 +42,8 @@ def test_an_installation_at_work_is_well(installation: LocalInstallation) -> Non
     assert "PostgreSQL" not in quiet
 
 
-def test_what_is_missing_is_an_error_with_advice(database_url: str) -> None:
+def test_what_is_missing_is_an_error_with_advice(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corebilling.cli.bus._CONNECT_SECONDS", 0.2)
     code, areas = examined(DATABASE_URL=database_url, NATS_URL=NOWHERE)
     assert code == 1
     assert levels(areas["database"]) == {"ok"}
@@ -73,6 +75,7 @@ def test_a_superuser_is_no_login_for_the_product(owner_url: str, nats_url: str) 
 def test_without_a_database_nothing_else_is_asked(nats_url: str) -> None:
     code, areas = examined(DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing", NATS_URL=nats_url)
     assert (code, list(areas)) == (1, ["database"])
+    assert "127.0.0.1:1 takes no connection" in areas["database"][0]["what"]
 
 
 def _spoil(owner: psycopg.Connection[Any]) -> None:
