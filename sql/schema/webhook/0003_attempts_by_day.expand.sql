@@ -9,6 +9,7 @@ DECLARE
   part text;
   low uuid;
   high uuid;
+  dropped integer;
 BEGIN
   IF keep_days < 1 THEN
     RAISE EXCEPTION 'retention: attempts must be kept a day at least';
@@ -25,7 +26,11 @@ BEGIN
     EXECUTE format('ALTER TABLE webhook_attempt_log ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part, low, high);
     PERFORM corebilling_secure_partition(part::regclass);
   END LOOP;
-  RETURN corebilling_drop_days('webhook_attempt_log', today - keep_days, 'false');
+  dropped := corebilling_drop_days('webhook_attempt_log', today - keep_days, 'false');
+  -- What there was no day for; now only the default partition can hold ids as old.
+  DELETE FROM webhook_attempt_log
+    WHERE attempt_id < corebilling_first_id_at((today - keep_days)::timestamp AT TIME ZONE 'UTC');
+  RETURN dropped;
 END $$;
 REVOKE ALL ON FUNCTION corebilling_rotate_webhook_attempts FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION corebilling_rotate_webhook_attempts TO corebilling_system;

@@ -34,6 +34,7 @@ from corebilling.webhook.service import CHANNEL
 from corebilling.webhook.waking import Waking
 
 _IDLE_LANE_SECONDS = 300.0
+_LARGE_BODY_BYTES = 64 * 1024
 _PENDING_BOUND = 100_000
 _PAUSE_SECONDS = 1.0
 _DRAIN_SECONDS = 5.0
@@ -66,7 +67,7 @@ class DeliveryWorker:
         self._lanes: dict[UUID, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._claims = Claims(db, clock, config)
-        self._affordable = config.held_limit  # deliveries of the size that they had lately
+        self._affordable = config.held_bytes // _LARGE_BODY_BYTES  # deliveries of the size that they had lately
         self._crowded = False  # a claim had to leave out what was due
         self._counted_at = float("-inf")
 

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
@@ -15,6 +16,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from corebilling.platform.outbound import addresses
 
 _RESOLVER_THREADS = 32
+_PROVEN_THREADS = 8
+_PROVEN_SECONDS = 1.0
+_PROVEN_NAMES = 10_000
+_DNS_SECONDS = 10
+"""How long what a name resolved to is believed. Each connection's address is judged all the same."""
 _OTHER_DESCRIPTORS = 256
 _KEEPALIVE_SECONDS = 30
 
@@ -36,7 +42,10 @@ class OutboundSessions:
     follows proxies of the environment, keeps cookies or unpacks what it reads. `async with` opens and closes them.
     """
 
-    def __init__(self, *, timeout_seconds: float, max_connections: int, name: str) -> None:
+    def __init__(
+        self, *, timeout_seconds: float, max_connections: int, name: str, dns_seconds: int = _DNS_SECONDS
+    ) -> None:
+        self._dns_seconds = dns_seconds
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._max_connections = max_connections
         self._name = name
@@ -53,6 +62,8 @@ class OutboundSessions:
                     resolver=resolver,
                     socket_factory=_private_socket if private else _public_socket,
                     keepalive_timeout=_KEEPALIVE_SECONDS,
+                    use_dns_cache=self._dns_seconds > 0,
+                    ttl_dns_cache=self._dns_seconds,
                 ),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -104,17 +115,26 @@ def _checked_socket(info: tuple[Any, ...], *, allow_private: bool) -> socket.soc
 
 
 class _Resolver(AbstractResolver):
-    """Resolves in threads of its own, so that names which hang don't hold up the rest of the process."""
+    """Resolves in threads of its own, so that names which hang don't hold up the rest of the process.
+
+    Names that resolved quickly the last time have threads apart, so that those which hang don't hold them up either.
+    """
 
     def __init__(self, name: str) -> None:
         self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix=f"{name}-resolver")
+        self._for_proven = ThreadPoolExecutor(_PROVEN_THREADS, thread_name_prefix=f"{name}-proven-resolver")
+        self._proven: dict[str, None] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-        )
+        threads = self._for_proven if host in self._proven else self._threads
+        self._proven.pop(host, None)
+        found, seconds = await asyncio.get_running_loop().run_in_executor(threads, _look_up, host, port, family)
+        if seconds <= _PROVEN_SECONDS:
+            self._proven[host] = None
+            if len(self._proven) > _PROVEN_NAMES:
+                del self._proven[next(iter(self._proven))]
         return [
             ResolveResult(
                 hostname=host,
@@ -133,3 +153,10 @@ class _Resolver(AbstractResolver):
     async def stop(self) -> None:
         """End the threads without waiting for those that hang."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._for_proven.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> tuple[list[Any], float]:
+    """What the system's resolver says, and how many seconds it took."""
+    started = time.monotonic()
+    return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), time.monotonic() - started
