@@ -12,6 +12,7 @@ from corebilling.cli import (
     dev,
     dlq,
     doctor,
+    events,
     ledger,
     operate,
     outbox,
@@ -60,7 +61,7 @@ app.add_typer(admin.tenant, name="tenant")
 app.add_typer(admin.api_key, name="api-key")
 app.add_typer(admin.keys, name="keys")
 app.command("routes")(operate.routes)
-app.command("events")(operate.events)
+app.add_typer(events.events, name="events")
 app.add_typer(dlq.dlq, name="dlq")
 app.add_typer(outbox.outbox, name="outbox")
 app.command("replay")(replay.replay)

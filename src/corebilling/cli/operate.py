@@ -1,4 +1,4 @@
-"""Commands for whoever runs an installation: look at routes and events, due invoices."""
+"""Commands for whoever runs an installation: look at routes and due invoices."""
 
 import asyncio
 import os
@@ -14,7 +14,6 @@ from rich.table import Table
 from corebilling.cli.bootstrap import with_container
 from corebilling.cli.failures import told
 from corebilling.container import Container
-from corebilling.events.catalog import CATALOG
 from corebilling.kernel.ids import first_id_at
 from corebilling.platform.queries import progress
 from corebilling.settings import Settings, load_settings
@@ -60,24 +59,6 @@ def routes(as_json: AsJson = False) -> None:
     shown = table("method", "path", "scope", "summary")
     for row in rows:
         shown.add_row(row.method, row.path, row.scope or "(none)", row.summary)
-    console.print(shown)
-
-
-def events(as_json: AsJson = False) -> None:
-    """List the event catalog."""
-    if as_json:
-        print_json([{**msgspec.structs.asdict(row), "payload": row.payload.__name__} for row in CATALOG])
-        return
-    shown = table("subject", "version", "published by", "resource", "webhooks", "payload")
-    for row in CATALOG:
-        shown.add_row(
-            row.subject,
-            str(row.version),
-            row.publisher,
-            row.resource,
-            "yes" if row.public else "no",
-            row.payload.__name__,
-        )
     console.print(shown)
 
 
