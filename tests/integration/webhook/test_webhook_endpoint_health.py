@@ -1,6 +1,7 @@
 """What becomes of endpoints that are off, fail, or can't be trusted or signed for."""
 
 import asyncio
+import json
 import ssl
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +31,58 @@ async def test_410_disables_the_endpoint_and_gives_up_what_waits(
     async with db.tenant(tenant.id) as tx:
         back = await service.update_endpoint(tx, tenant.id, endpoint.id, EndpointPatch(status="active"))
     assert (back.status, back.disabled_reason, back.failing_since) == ("active", None, None)
+
+
+async def disabled_events(db, tenant) -> list[dict]:
+    """The payloads of the events that told of endpoints that were disabled."""
+    async with db.system() as tx:
+        cursor = await tx.conn.execute(
+            "SELECT payload::jsonb::text FROM billing_events WHERE tenant_id = %s AND subject = 'webhook.endpoint.disabled'",
+            (tenant.id,),
+        )
+        return [json.loads(payload) for (payload,) in await cursor.fetchall()]
+
+
+async def test_that_410_disabled_it_is_told_once_however_many_workers_heard_it(
+    db, new_tenant, receivers, publish, customer_created, delivering
+):
+    tenant, receiver = await new_tenant(), await receivers(410)
+    endpoint = await tenant.endpoint(receiver.url)
+    await publish(*[customer_created(tenant.id, n) for n in range(30)])
+    async with delivering(), delivering(), delivering():
+        await tenant.settled(30)
+    [event] = await disabled_events(db, tenant)
+    assert (event["endpoint_id"], event["url"], event["reason"]) == (str(endpoint.id), receiver.url, "gone")
+
+
+async def test_that_it_failed_for_too_long_is_told_once_with_since_when(
+    db, service, new_tenant, receivers, publish, customer_created, delivering
+):
+    tenant, receiver = await new_tenant(), await receivers(500)
+    endpoint = await tenant.endpoint(receiver.url)
+    await publish(*[customer_created(tenant.id, n) for n in range(10)])
+    async with (
+        delivering(give_up_after=timedelta(milliseconds=30)),
+        delivering(give_up_after=timedelta(milliseconds=30)),
+    ):
+        await tenant.settled(10)
+    [event] = await disabled_events(db, tenant)
+    async with db.tenant(tenant.id) as tx:
+        row = await service.get_endpoint(tx, tenant.id, endpoint.id)
+    assert event["reason"] == "failing"
+    assert datetime.fromisoformat(event["failing_since"]) == row.failing_since
+    assert datetime.fromisoformat(event["disabled_at"]) == row.disabled_at
+
+
+async def test_a_short_spell_of_failure_disables_nothing(
+    db, new_tenant, receivers, publish, customer_created, delivering
+):
+    tenant, receiver = await new_tenant(), await receivers(500, 500, 204)
+    await tenant.endpoint(receiver.url)
+    await publish(customer_created(tenant.id))
+    async with delivering():
+        await tenant.settled()
+    assert await disabled_events(db, tenant) == []
 
 
 async def test_deliveries_of_a_disabled_or_deleted_endpoint_are_given_up_untried(

@@ -21,6 +21,17 @@ def test_no_special_address_is_a_target(address) -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254",
+        "fd00:42::42", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254%eth0", "::ffff:168.63.129.16",
+    ],
+)  # fmt: skip
+def test_metadata_services_are_never_targets_in_whatever_form(address) -> None:
+    assert "metadata" in str(addresses.refusal(ip_address(address), allow_private=True))
+
+
+@pytest.mark.parametrize(
     "address", ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"]
 )
 def test_public_addresses_are_targets(address) -> None:
