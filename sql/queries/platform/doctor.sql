@@ -50,11 +50,11 @@ FROM outbox_leases l;
 
 -- name: OldestUnpublished :many
 -- The event that has waited longest for its first publication. Replayed and requeued ones are old by nature and left out.
-SELECT e.event_id, e.subject, e.retry_count, e.last_error
+SELECT e.tenant_id, e.event_id, e.subject, e.retry_count, e.last_error
 FROM outbox_leases l
 CROSS JOIN LATERAL (
   SELECT f.* FROM (
-    SELECT c.event_id, c.subject, c.retry_count, c.last_error, c.republished FROM billing_events c
+    SELECT c.tenant_id, c.event_id, c.subject, c.retry_count, c.last_error, c.republished FROM billing_events c
     WHERE c.shard = l.shard AND c.status IN ('pending', 'failed')
     ORDER BY c.event_id LIMIT @look_at::integer
   ) AS f
@@ -68,11 +68,11 @@ SELECT (due_at < @late_before)::boolean AS late, swept_to FROM outbox_sweep;
 
 -- name: ParkedByConsumer :many
 -- What waits for another attempt, and how much of it should have had one.
-SELECT consumer, count(*)::integer AS parked, min(first_failed_at)::timestamptz AS since,
+SELECT consumer, count(*)::integer AS parked, count(DISTINCT tenant_id)::integer AS tenants, min(first_failed_at)::timestamptz AS since,
        count(*) FILTER (WHERE next_attempt_at < @overdue_before)::integer AS overdue
 FROM inbox_retry GROUP BY consumer ORDER BY consumer;
 
 -- name: DeadByConsumer :many
 -- What was given up.
-SELECT consumer, count(*)::integer AS dead, max(last_failed_at)::timestamptz AS latest
+SELECT consumer, count(*)::integer AS dead, count(DISTINCT tenant_id)::integer AS tenants, max(last_failed_at)::timestamptz AS latest
 FROM dead_letters GROUP BY consumer ORDER BY consumer;

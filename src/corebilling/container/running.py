@@ -113,6 +113,7 @@ class Container(Money):
         consumers=consumers,
         clock=Foundation.clock,
         remembered_days=Foundation.settings.provided.inbox_days,
+        sent_again_after=Foundation.settings.provided.sweep_after,
     )
     dispatcher = providers.Singleton(
         Dispatcher,
@@ -123,6 +124,7 @@ class Container(Money):
         durable=DURABLE,
         sweep_after=Foundation.settings.provided.sweep_after,
         retention_days=Foundation.settings.provided.event_retention_days,
+        inbox_retention_days=Foundation.settings.provided.inbox_days,
     )
     router = providers.Singleton(
         Router,

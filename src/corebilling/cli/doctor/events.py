@@ -80,7 +80,7 @@ async def dispatching(container: Container) -> list[Finding]:
             found.append(
                 Finding(
                     Level.ERROR if age > _WAITS_LONG else Level.WARNING,
-                    f"{event.subject} {event.event_id} waits for the bus since {_minutes(age)}{why}",
+                    f"{event.subject} {event.event_id} of tenant {event.tenant_id} waits for the bus since {_minutes(age)}{why}",
                     "see what doctor says of the bus and the dispatchers' logs",
                 )
             )
@@ -121,7 +121,10 @@ async def parked(container: Container) -> list[Finding]:
         rows = await queries.parked_by_consumer(tx.conn, overdue_before=now - _OVERDUE)
     found = []
     for row in rows:
-        what = f"{row.consumer}: {row.parked} wait for another attempt, the first since {_minutes(now - row.since)}"
+        what = (
+            f"{row.consumer}: {row.parked} of {row.tenants} tenants wait for another attempt, "
+            f"the first since {_minutes(now - row.since)}"
+        )
         if row.overdue:
             what += f"; {row.overdue} are overdue"
             found.append(Finding(Level.ERROR, what, "start a router: it makes the attempts"))
@@ -137,7 +140,7 @@ async def dead_letters(container: Container) -> list[Finding]:
     return [
         Finding(
             Level.WARNING,
-            f"{row.consumer}: {row.dead}, the latest at {row.latest:%Y-%m-%d %H:%M} UTC",
+            f"{row.consumer}: {row.dead} of {row.tenants} tenants, the latest at {row.latest:%Y-%m-%d %H:%M} UTC",
             "see `corebilling dlq list`; requeue them once the cause is mended",
         )
         for row in rows

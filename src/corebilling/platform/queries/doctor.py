@@ -43,6 +43,7 @@ class DispatchingRow(msgspec.Struct, frozen=True, gc=False):
 class OldestUnpublishedRow(msgspec.Struct, frozen=True, gc=False):
     """A row of OldestUnpublished."""
 
+    tenant_id: UUID
     event_id: UUID
     subject: str
     retry_count: int
@@ -61,6 +62,7 @@ class ParkedByConsumerRow(msgspec.Struct, frozen=True, gc=False):
 
     consumer: str
     parked: int
+    tenants: int
     since: datetime
     overdue: int
 
@@ -70,6 +72,7 @@ class DeadByConsumerRow(msgspec.Struct, frozen=True, gc=False):
 
     consumer: str
     dead: int
+    tenants: int
     latest: datetime
 
 
@@ -173,11 +176,11 @@ async def dispatching(conn: Connection) -> DispatchingRow | None:
 
 
 OLDEST_UNPUBLISHED: Final = """-- platform/doctor.sql: OldestUnpublished
-SELECT e.event_id, e.subject, e.retry_count, e.last_error
+SELECT e.tenant_id, e.event_id, e.subject, e.retry_count, e.last_error
 FROM outbox_leases l
 CROSS JOIN LATERAL (
-  SELECT f.event_id, f.subject, f.retry_count, f.last_error, f.republished FROM (
-    SELECT c.event_id, c.subject, c.retry_count, c.last_error, c.republished FROM billing_events c
+  SELECT f.tenant_id, f.event_id, f.subject, f.retry_count, f.last_error, f.republished FROM (
+    SELECT c.tenant_id, c.event_id, c.subject, c.retry_count, c.last_error, c.republished FROM billing_events c
     WHERE c.shard = l.shard AND c.status IN ('pending', 'failed')
     ORDER BY c.event_id LIMIT $1::integer
   ) AS f
@@ -209,7 +212,7 @@ async def sweep_state(conn: Connection, *, late_before: datetime) -> SweepStateR
 
 
 PARKED_BY_CONSUMER: Final = """-- platform/doctor.sql: ParkedByConsumer
-SELECT consumer, count(*)::integer AS parked, min(first_failed_at)::timestamptz AS since,
+SELECT consumer, count(*)::integer AS parked, count(DISTINCT tenant_id)::integer AS tenants, min(first_failed_at)::timestamptz AS since,
        count(*) FILTER (WHERE next_attempt_at < $1)::integer AS overdue
 FROM inbox_retry GROUP BY consumer ORDER BY consumer
 """
@@ -224,7 +227,7 @@ async def parked_by_consumer(conn: Connection, *, overdue_before: datetime) -> l
 
 
 DEAD_BY_CONSUMER: Final = """-- platform/doctor.sql: DeadByConsumer
-SELECT consumer, count(*)::integer AS dead, max(last_failed_at)::timestamptz AS latest
+SELECT consumer, count(*)::integer AS dead, count(DISTINCT tenant_id)::integer AS tenants, max(last_failed_at)::timestamptz AS latest
 FROM dead_letters GROUP BY consumer ORDER BY consumer
 """
 
