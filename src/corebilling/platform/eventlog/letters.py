@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.errors import Invalid, NotFound
+from corebilling.kernel.errors import NotFound, invalid_field
 from corebilling.platform.bus import deadletters
 from corebilling.platform.bus.deadletters import Letters
 from corebilling.platform.db import Tx
@@ -82,7 +82,8 @@ def _meant(tenant_id: UUID, selection: DeadLetterSelection) -> Letters:
         selection.failed_to,
     )
     if which == Letters(tenant_id) and not selection.all:
-        raise Invalid("say which dead letters: event_ids or another condition, or all: true", code="nothing_selected")
+        detail = "say which dead letters: event_ids or another condition, or all: true"
+        raise invalid_field("/all", detail, code="nothing_selected")
     return which
 
 

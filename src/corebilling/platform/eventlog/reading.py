@@ -1,6 +1,6 @@
 """The tenant's own view of its events: what was told, whether it was published, and who has taken it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import get_args
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from corebilling.platform.queries.events import HoldersOfEventRow, ListEventsRow
 
 _STATUSES: dict[str, EventStatus] = {status: status for status in get_args(EventStatus)}
 _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
+_NO_IDS_BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 _custom = msgspec.json.Decoder(CustomEvent)
 
 
@@ -47,8 +48,8 @@ class EventLog:
         rows = await queries.list_events(
             tx.conn,
             tenant_id=tenant_id,
-            from_id=first_id_at(since) if since else _FIRST,
-            until_id=first_id_at(before) if before else _LAST,
+            from_id=_first_from(since) if since else _FIRST,
+            until_id=_first_from(before) if before else _LAST,
             before=after,
             resource_id=resource_id,
             status=status,
@@ -82,6 +83,11 @@ class EventLog:
             tx.conn, consumers=sorted({*wanting, *letters}), tenant_id=tenant_id, event_id=event_id
         )
         return [_holder(row, letters.get(row.consumer)) for row in rows]
+
+
+def _first_from(at: datetime) -> UUID:
+    """The first id of an instant; there is none from before 1970."""
+    return first_id_at(at) if at > _NO_IDS_BEFORE else _FIRST
 
 
 def _shown(row: ListEventsRow | models.BillingEvent, subject: str) -> EventOut:
