@@ -19,7 +19,7 @@ REFERENCES = frozenset(
     {
         "account_code", "account_id", "api_key_id", "change_id", "code", "correction_id", "coupon_ref", "coupons",
         "credit_note_id", "customer_id", "customer_ref", "delivery_id", "dispute_id", "document_id", "email",
-        "endpoint_id", "event_id", "external_id", "gateway_account_id", "grant_id", "ids", "invoice_id", "job_id",
+        "endpoint_id", "event_id", "event_type", "external_id", "gateway_account_id", "grant_id", "ids", "invoice_id", "job_id",
         "journal_id", "meter", "meter_id", "number", "operator_cost_id", "payment_id", "payment_method_id", "plan", "plan_ref",
         "price", "quota_id", "quote_id", "rate_card_id", "redemption_id", "refund_id", "rejection_id", "remove",
         "statement_id", "subscription_id", "subscription_ref", "tax_rate_id", "tenant_id",
@@ -46,6 +46,7 @@ _TEXTS = {
     "through": "2025-11",
     "period": "2025-11",
     "url": "http://127.0.0.1:9/",
+    "subject": "order.shipped",
 }
 _KEYS = {"accounts": "1000"}
 """What stands for a key in an object whose keys are the caller's."""

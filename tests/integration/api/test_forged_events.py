@@ -21,6 +21,7 @@ from corebilling.events.subscription import (
     SubscriptionCanceled,
     SubscriptionCreated,
     SubscriptionInvoiceRequested,
+    SubscriptionPriceUpdated,
     SubscriptionScheduled,
     SubscriptionStatusChanged,
     SubscriptionUpdated,
@@ -50,6 +51,7 @@ def forged(rows: Rows, b: World) -> dict[str, msgspec.Struct]:
         "subscription.updated": SubscriptionUpdated(
             subscription, customer, own["plan"], "active", "items", FEBRUARY, FEBRUARY
         ),
+        "subscription.price.updated": SubscriptionPriceUpdated(subscription, FEBRUARY, [uuid4()]),
         "subscription.status.changed": SubscriptionStatusChanged(subscription, "incomplete", "expired"),
         "subscription.scheduled": SubscriptionScheduled(
             subscription, (Calendar(JANUARY, "UTC", "week", 1, JANUARY),), FEBRUARY, FEBRUARY

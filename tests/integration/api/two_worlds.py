@@ -130,6 +130,8 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
     account = await api.post("/v1/ledger/accounts", {"code": f"1010.{name}", "name": name, "kind": "asset"})
     journals = await api.get("/v1/ledger/journals")
     statement = await _stated(api)
+    await api.put("/v1/event-types/order.shipped", {"description": name})
+    await api.post("/v1/events", {"subject": "order.shipped", "key": name, "data": {"shipped": name}})
     return {
         "job_id": [await _simulated(api, price["id"])], "quote_id": [quote["id"]],
         "meter": [meter], "meter_id": [(await api.get("/v1/meters"))["data"][0]["id"]],
@@ -146,7 +148,7 @@ async def _trade(seller: Seller, name: str) -> dict[str, list[str]]:
         "tax_rate_id": [tax_rate["id"]], "grant_id": [grant["id"]],
         "account_code": [account["id"]], "journal_id": [journals["data"][0]["id"]],
         "document_id": [open_one, payment["id"]], "payment_id": [payment["id"]], "refund_id": [refund["id"]],
-        "statement_id": [statement],
+        "statement_id": [statement], "event_type": ["order.shipped"],
         "account_id": [gateway["id"]], "gateway_account_id": [gateway["id"]], "payment_method_id": [method["id"]],
     }  # fmt: skip
 

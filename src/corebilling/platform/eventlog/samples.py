@@ -88,6 +88,8 @@ class _Sampler:
 
     def _text(self, schema: dict[str, Any], name: str) -> str:
         match schema.get("format"):
+            case "uuid" if name == "tenant_id":
+                return str(_uuid(2))
             case "uuid":
                 self._ids += 1
                 return str(_uuid(self._ids))
