@@ -126,8 +126,8 @@ class KafkaServer(Server):
             "transaction.state.log.min.isr": 1,
             "share.coordinator.state.topic.replication.factor": copies,
             "group.initial.rebalance.delay.ms": 0,
-            "broker.session.timeout.ms": 3000,
-            "broker.heartbeat.interval.ms": 500,
+            "broker.session.timeout.ms": 2000,
+            "broker.heartbeat.interval.ms": 400,
             "num.network.threads": 2,
             "num.io.threads": 2,
         } | (_secured(home, self._secrets) if self._secrets else {})

@@ -75,6 +75,8 @@ class KafkaBus:
 
     async def publish(self, messages: Sequence[OutgoingMessage]) -> Sequence[PublishResult]:
         self._connected()
+        if not self._answers:
+            raise BusUnavailable("Kafka doesn't answer; trying goes on")
         return await self._publisher.publish(messages)
 
     async def consume(self, durable: str, subjects: Sequence[str]) -> KafkaSubscription:
@@ -126,7 +128,7 @@ class KafkaBus:
     async def _watch(self, *, declare: bool) -> None:
         """Know whether the cluster answers, and make a topic that was lost anew unless this only looks on."""
         while True:
-            await asyncio.sleep(_PULSE_SECONDS)
+            await asyncio.sleep(_PULSE_SECONDS if self._answers else _KNOCK_SECONDS)
             try:
                 answers = await self._topology.answers()
                 if declare and answers and await self._topology.make_topic():

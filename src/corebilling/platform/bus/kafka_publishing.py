@@ -12,8 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
-from loguru import logger
 
 from corebilling.platform.bus.kafka_connection import REQUEST_SECONDS, TROUBLE, Clients
 from corebilling.platform.bus.kafka_topology import Topology
@@ -35,6 +33,7 @@ class Publisher:
         self._topology = topology
         self._starting = asyncio.Lock()
         self._producer: AIOKafkaProducer | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self._largest = 0
 
     async def publish(self, messages: Sequence[OutgoingMessage]) -> list[PublishResult]:
@@ -50,7 +49,7 @@ class Publisher:
             pass
         settled = [result or _unknown("no acknowledgement in time") for result in results]
         if any(result.outcome is Outcome.UNKNOWN and result is not _NO_LEADER for result in settled):
-            await self._give_up(producer)
+            self._give_up(producer)
         return settled
 
     async def close(self) -> None:
@@ -60,7 +59,9 @@ class Publisher:
             try:
                 await asyncio.wait_for(producer.stop(), REQUEST_SECONDS)
             except TROUBLE:
-                await _abandon(producer)
+                self._end(producer)
+        if self._ending:
+            await asyncio.wait(self._ending)
 
     async def _ready(self) -> AIOKafkaProducer:
         async with self._starting:
@@ -73,7 +74,7 @@ class Publisher:
                     await producer.start()
                     await producer.partitions_for(self._topology.topic)
             except TROUBLE as error:
-                await _abandon(producer)
+                self._end(producer)
                 raise BusUnavailable(f"Kafka takes no messages: {error!r}") from error
             self._producer = producer
             return producer
@@ -86,7 +87,7 @@ class Publisher:
         try:
             count = len(await producer.partitions_for(topic))
         except TROUBLE as error:
-            await self._give_up(producer)
+            self._give_up(producer)
             raise BusUnavailable(f"the topic {topic} can't be found: {error!r}") from error
         led = producer.client.cluster.available_partitions_for_topic(topic)
         if not led:
@@ -128,10 +129,15 @@ class Publisher:
             for number, _ in members:
                 results[number] = results[number] or _unknown(repr(error))
 
-    async def _give_up(self, producer: AIOKafkaProducer) -> None:
+    def _give_up(self, producer: AIOKafkaProducer) -> None:
         if self._producer is producer:
             self._producer = None
-            await _abandon(producer)
+            self._end(producer)
+
+    def _end(self, producer: AIOKafkaProducer) -> None:
+        ending = asyncio.create_task(_abandon(producer), name="kafka-producer-ends")
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
 
 def _batches(producer: AIOKafkaProducer, members: Sequence[Numbered]) -> Iterator[tuple[Any, list[int]]]:
@@ -154,15 +160,14 @@ def _seen(answer: "asyncio.Future[Any]") -> None:
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
-    """End a producer without waiting for what it still wants to send: aiokafka would try for ever."""
-    given_up = KafkaError("given up")
-    producer._message_accumulator.fail_all(given_up)  # noqa: SLF001 - there is no public way to forget batches
+    """End a producer without waiting for what it still wants to send: aiokafka would try for ever, and knows no other end."""
+    sender = producer._sender.sender_task  # noqa: SLF001
+    if sender is not None:
+        sender.cancel()
+        await asyncio.wait([sender], timeout=2 * REQUEST_SECONDS)  # requests under way have their own limit
+    producer._closed = True  # noqa: SLF001 - or it complains that nobody stopped it
     with suppress(*TROUBLE):
         await asyncio.wait_for(producer.client.close(), REQUEST_SECONDS)
-    try:
-        await asyncio.wait_for(producer.stop(), REQUEST_SECONDS)
-    except Exception as error:  # noqa: BLE001 - it stumbles over the batches taken from it, and is gone all the same
-        logger.debug("a Kafka producer was given up: {!r}", error)
 
 
 def _unknown(error: str) -> PublishResult:

@@ -30,9 +30,13 @@ from corebilling.platform.bus.port import BusUnavailable
 
 _PATIENCE_SECONDS = 5.0
 """A cluster needs seconds to make the topic that keeps groups' positions, or to choose other leaders."""
-_ATTEMPTS_TO_SEE = 50
+_ATTEMPTS_TO_SEE = 20
+_BROKERS_TO_ASK = 3
+"""Brokers learn of a new topic one after another, and any of them answers."""
 _ATTEMPT_SECONDS = 0.1
 _SMALLEST_MESSAGE_LIMIT = 1_048_576
+_TOPICS_OWN = 1
+"""Where a setting comes from, as the brokers number it: the topic's own, rather than a broker's or the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,19 @@ class Topology:
 
     async def partitions(self) -> Partitions | None:
         """The topic as it is, None if it doesn't exist. Raises BusUnavailable."""
-        described = (await self._asked(lambda: self._connected().describe_topics([self.topic])))[0]
-        error = for_code(described["error_code"])
-        if error is UnknownTopicOrPartitionError:
+
+        async def ask() -> Any:
+            described = (await self._connected().describe_topics([self.topic]))[0]
+            if for_code(described["error_code"]) is not UnknownTopicOrPartitionError:
+                _check(described["error_code"])
+            return described["partitions"]
+
+        for _ in range(_BROKERS_TO_ASK):
+            if found := await self._asked(ask):
+                break
+            await asyncio.sleep(_ATTEMPT_SECONDS)
+        else:
             return None
-        if error is not NoError:
-            raise BusUnavailable(f"the topic {self.topic} can't be described: {error()!r}")
-        found = described["partitions"]
         return Partitions(
             {p["partition"]: p["replicas"] for p in found},
             {p["partition"]: p["isr"] for p in found},
@@ -115,10 +125,13 @@ class Topology:
     async def settings(self) -> dict[str, tuple[str, bool]]:
         """The topic's settings as they are: value, and whether it is the topic's own. Raises BusUnavailable."""
         resource = ConfigResource(ConfigResourceType.TOPIC, self.topic)
-        answer = (await self._asked(lambda: self._connected().describe_configs([resource])))[0]
-        code, message, _, _, entries = answer.resources[0]
-        if for_code(code) is not NoError:
-            raise BusUnavailable(f"the settings of {self.topic} can't be read: {message or for_code(code)()!r}")
+
+        async def ask() -> Any:
+            answer = (await self._connected().describe_configs([resource]))[0].resources[0]
+            _check(*answer[:2])
+            return answer[-1]
+
+        entries = await self._asked(ask)
         return {entry[0]: (entry[1] or "", entry[3] == _TOPICS_OWN) for entry in entries}
 
     async def make_topic(self) -> bool:
@@ -127,15 +140,17 @@ class Topology:
             return False
         want = self.wanted
         new = NewTopic(self.topic, want.partitions, want.replication, topic_configs=want.settings)
-        answer = await self._asked(lambda: self._connected().create_topics([new]))
-        _, code, message = answer.topic_errors[0][:3]
-        error = for_code(code)
-        if error is not NoError and error is not TopicAlreadyExistsError:
-            raise BusUnavailable(f"the topic {self.topic} can't be made: {message or error()!r}")
+
+        async def make() -> bool:
+            _, code, message = (await self._connected().create_topics([new])).topic_errors[0][:3]
+            if for_code(code) is not TopicAlreadyExistsError:
+                _check(code, message)
+            return for_code(code) is NoError
+
+        made = bool(await self._asked(make))
         for _ in range(_ATTEMPTS_TO_SEE):
-            if (made := await self.partitions()) is not None and made.replicas:
-                return error is NoError
-            await asyncio.sleep(_ATTEMPT_SECONDS)
+            if await self.partitions() is not None:
+                return made
         raise BusUnavailable(f"the topic {self.topic} was made, and isn't to be seen yet")
 
     async def mend_topic(self) -> list[str]:
@@ -146,10 +161,11 @@ class Topology:
         if wrong:
             own = {name: value for name, (value, is_own) in present.items() if is_own}
             resource = ConfigResource(ConfigResourceType.TOPIC, self.topic, own | wrong)  # what isn't named is reset
-            answer = (await self._asked(lambda: self._connected().alter_configs([resource])))[0]
-            code, message = answer.resources[0][:2]
-            if for_code(code) is not NoError:
-                raise BusUnavailable(f"the settings of {self.topic} can't be changed: {message or for_code(code)()!r}")
+
+            async def change() -> None:
+                _check(*(await self._connected().alter_configs([resource]))[0].resources[0][:2])
+
+            await self._asked(change)
             changes += [f"topic {self.topic}: {name} is now {value}" for name, value in sorted(wrong.items())]
         there = await self.partitions()
         count = len(there.replicas) if there else 0
@@ -257,5 +273,8 @@ class Topology:
         return self._reader
 
 
-_TOPICS_OWN = 1
-"""Where a setting comes from, as the brokers number it: the topic's own, rather than a broker's or the default."""
+def _check(code: int, message: str | None = None) -> None:
+    """Raise the KafkaError that a broker's answer means, if it means one."""
+    error = for_code(code)
+    if error is not NoError:
+        raise error(message or "")
