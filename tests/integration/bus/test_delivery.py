@@ -135,6 +135,21 @@ async def test_the_sweep_publishes_again_what_the_stream_has_lost(
     assert count(owner, "billing_events", "republished > 0") == 2
 
 
+async def test_the_sweep_finds_what_is_lost_while_others_keep_coming(db: Database, bus: NatsBus, owner: Owner) -> None:
+    tenant = uuid4()
+    await send(db, event(tenant, "1000000"))
+    await change(owner, "UPDATE billing_events SET status = 'dispatched', dispatched_at = now()")
+    numbers = iter(range(1_000_000))
+
+    async def found_while_others_come() -> bool:
+        await send(db, event(tenant, str(next(numbers))))
+        return await asyncio.to_thread(count, owner, "seen", "amount = 1000000") == 1
+
+    async with running(dispatcher(db, bus, sweep_after=SOON, sweep_every=SOON), router(db, bus)):
+        await until(found_while_others_come, "the lost event")
+    assert count(owner, "seen") == count(owner, "seen", "amount < 1000000") + 1
+
+
 async def test_a_stream_lost_while_all_is_running_is_made_again(
     db: Database, bus: NatsBus, owner: Owner, nats_url: str
 ) -> None:

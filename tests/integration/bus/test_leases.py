@@ -29,6 +29,27 @@ async def test_two_dispatchers_share_the_shards_evenly(db: Database) -> None:
     assert not one.usable().keys() & two.usable().keys()
 
 
+def expire(owner: Owner, leases: Leases) -> None:
+    """As after a time without a sign of life."""
+    owner.execute("UPDATE outbox_dispatchers SET expires_at = '-infinity' WHERE owner = %s", (leases.owner,))
+    owner.execute("UPDATE outbox_leases SET expires_at = '-infinity' WHERE owner = %s", (leases.owner,))
+
+
+async def test_the_shards_of_a_dead_dispatcher_go_to_the_living_evenly(db: Database, owner: Owner) -> None:
+    dead, *living = Leases(db, ttl_seconds=60), Leases(db, ttl_seconds=60), Leases(db, ttl_seconds=60)
+    for _ in range(3):
+        for one in (dead, *living):
+            await one.keep()
+    assert sorted(len(one.usable()) for one in (dead, *living)) == [4, 6, 6]
+    tokens = {shard: lease.token for shard, lease in dead.usable().items()}
+    expire(owner, dead)
+    for one in living:
+        await one.keep()
+    assert [len(one.usable()) for one in living] == [8, 8]
+    taken = {shard: lease.token for one in living for shard, lease in one.usable().items() if shard in tokens}
+    assert all(taken[shard] > token for shard, token in tokens.items()), "a change of hands makes a new token"
+
+
 async def test_a_busy_shard_is_given_back_only_when_it_is_idle(db: Database) -> None:
     one, two = Leases(db), Leases(db)
     await one.keep()
@@ -43,7 +64,7 @@ async def test_a_busy_shard_is_given_back_only_when_it_is_idle(db: Database) -> 
 
 
 async def test_a_dispatcher_that_lost_its_lease_marks_nothing(db: Database, owner: Owner) -> None:
-    asleep, awake = Leases(db, ttl_seconds=0.05), Leases(db)
+    asleep, awake = Leases(db, ttl_seconds=60), Leases(db)
     await asleep.keep()
     tokens = {shard: lease.token for shard, lease in asleep.usable().items()}
     await send(db, event(uuid4(), "1"), event(uuid4(), "2"))
@@ -54,13 +75,12 @@ async def test_a_dispatcher_that_lost_its_lease_marks_nothing(db: Database, owne
         )  # fmt: skip
     assert len(rows) == 2
 
-    async def taken_over() -> bool:
-        await awake.keep()
-        return len(awake.usable()) == 16
-
-    await until(taken_over, "the leases expire")
+    expire(owner, asleep)
+    await awake.keep()
+    assert len(awake.usable()) == 16
     await Marks(db, wall_clock, asleep.owner).record(rows, [ACKNOWLEDGED] * 2, tokens)
     assert count(owner, "billing_events", "status = 'pending'") == 2
+    await asleep.keep()
     assert not asleep.usable()
 
 
