@@ -3,13 +3,29 @@
 import asyncio
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from benchmarks import backbone, close, ingest, ledger, payments, pdf, preview, ratings, simulation, usage_query
+from benchmarks import (
+    backbone,
+    buses,
+    close,
+    ingest,
+    ledger,
+    payments,
+    pdf,
+    preview,
+    ratings,
+    simulation,
+    soak,
+    usage_query,
+    webhooks,
+)
 from benchmarks.machine import describe
 from benchmarks.results import Result, encoded, show
 from corebilling.cli.bootstrap import platform_key
@@ -28,22 +44,27 @@ NAMES = (
     "simulation",
     "usage-query",
     "backbone",
+    "webhooks",
     "ledger",
     "payments",
 )
+LONG = ("soak",)
+"""Minutes each, and so only when asked for."""
 POSTGRES = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help=f"one of {', '.join(NAMES)}; may be repeated")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"one of {', '.join((*NAMES, *LONG))}; may be repeated")
+    ] = None,
     scale: Annotated[float, typer.Option(help="1 is the size of docs/benchmarks.md")] = 1.0,
     json: Annotated[Path | None, typer.Option(help="write the figures here; - for standard output")] = None,
 ) -> None:
     """Measure; each figure says against which floor."""
     console = Console(stderr=json == Path("-"), width=160)
     chosen = only or list(NAMES)
-    if unknown := set(chosen) - set(NAMES):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose from {', '.join(NAMES)}")
+    if unknown := set(chosen) - {*NAMES, *LONG}:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose from {', '.join((*NAMES, *LONG))}")
     machine = describe()
     results: list[Result] = []
     for name in chosen:
@@ -63,17 +84,38 @@ def _measured(name: str, scale: float) -> list[Result]:
     if name == "pdf":
         return pdf.run(scale)
     if name == "backbone":
-        with EmbeddedStack.temporary(settings=POSTGRES) as stack:
-            app_url = ensure_app_login(stack.database_url, secrets.token_urlsafe(16))
-            migrate(stack.database_url, schema_root(), app_login=APP_LOGIN)
-            return asyncio.run(backbone.run(app_url, stack.nats_url, scale))
+        return _backbone(scale)
+    if name == "soak":
+        with _servers() as (app_url, nats_url):
+            return asyncio.run(soak.run(app_url, buses.nats(nats_url), scale))
+    if name == "webhooks":
+        with _servers() as (app_url, nats_url):
+            return webhooks.run(app_url, nats_url, scale)
     if name == "ledger":
-        with EmbeddedStack.temporary(settings=POSTGRES) as stack:
-            app_url = ensure_app_login(stack.database_url, secrets.token_urlsafe(16))
-            migrate(stack.database_url, schema_root(), app_login=APP_LOGIN)
+        with _servers() as (app_url, _):
             return ledger.run(app_url, scale)
     with local_installation(environment={"LOG_LEVEL": "WARNING"}, postgres=POSTGRES) as here:
         return _on_an_installation(name, here, scale)
+
+
+def _backbone(scale: float) -> list[Result]:
+    """The same on both buses, each with a database of its own."""
+    with _servers() as (app_url, nats_url):
+        results = asyncio.run(backbone.run(app_url, buses.nats(nats_url), scale))
+    with buses.kafka() as kafka:
+        if kafka is not None:
+            with _servers() as (app_url, _):
+                results += asyncio.run(backbone.run(app_url, kafka, scale))
+    return results
+
+
+@contextmanager
+def _servers() -> Iterator[tuple[str, str]]:
+    """The addresses of a migrated database, as the product's login, and of NATS."""
+    with EmbeddedStack.temporary(settings=POSTGRES) as stack:
+        app_url = ensure_app_login(stack.database_url, secrets.token_urlsafe(16))
+        migrate(stack.database_url, schema_root(), app_login=APP_LOGIN)
+        yield app_url, stack.nats_url
 
 
 def _on_an_installation(name: str, here: LocalInstallation, scale: float) -> list[Result]:
