@@ -9,7 +9,7 @@ import pytest
 from commands import within
 
 from corebilling.cli.local import LocalInstallation
-from corebilling.platform.secrets import generate_key
+from corebilling.platform.secrets import SecretBox, generate_key
 
 NOWHERE = "nats://127.0.0.1:1"
 
@@ -40,6 +40,24 @@ def test_an_installation_at_work_is_well(installation: LocalInstallation) -> Non
     assert "0 errors" in told
     quiet = within("doctor", "--quiet", **where).stdout
     assert "PostgreSQL" not in quiet
+
+
+def test_a_key_that_was_dropped_too_early_is_missed(
+    installation: LocalInstallation, owner_url: str, database_url: str
+) -> None:
+    dropped, present = generate_key(), generate_key()
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO webhook_endpoints (tenant_id, endpoint_id, url, subjects, description, secret_sealed, sandbox, "
+            "status, seq, created_at, updated_at) SELECT gen_random_uuid(), gen_random_uuid(), 'https://example.com', '{*}', "
+            "'', unnest(%s::text[]), false, 'active', 1, now(), now()",
+            ([SecretBox([key]).seal("secret") for key in (dropped, present)],),
+        )
+    where = {"DATABASE_URL": database_url, "NATS_URL": installation.environment["NATS_URL"]}
+    _, areas = examined(**where, ENCRYPTION_KEYS=present)
+    assert "1 of the first 2 webhook endpoints" in areas["secrets"][0]["what"]
+    _, areas = examined(**where, ENCRYPTION_KEYS=f"{present},{dropped}")
+    assert "error" not in levels(areas["secrets"])
 
 
 def test_what_is_missing_is_an_error_with_advice(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
