@@ -14,9 +14,10 @@ from kafka_servers import KafkaCluster
 from nats_cluster import NatsCluster
 from toxiproxy import Link, Network
 
+ROUTERS = ("router-1", "router-2")
 DISPATCHERS = ("dispatcher-1", "dispatcher-2")
-ROLES = ("api", "router", "worker", *DISPATCHERS)
-"""Two dispatchers, so that each has somebody to take its shards over."""
+ROLES = ("api", "worker", *ROUTERS, *DISPATCHERS)
+"""Two routers and two dispatchers, so that each has somebody to take over from it."""
 
 
 class Broker(Protocol):
@@ -152,6 +153,11 @@ class OnKafka:
     def direct(self) -> Bus:
         replication, max_age = len(self._cluster.brokers), timedelta(days=14)
         return KafkaBus(self._cluster.addresses, topic="billing.events", replication=replication, max_age=max_age)
+
+
+def kind_of(name: str) -> str:
+    """What a process is: `dispatcher` of `dispatcher-2`."""
+    return name.partition("-")[0]
 
 
 def _way(role: str) -> str:

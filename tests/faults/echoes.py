@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -71,18 +71,25 @@ class Echoes:
             return -1
         return -1 if backlog is None else backlog
 
-    async def first_arrivals(self) -> dict[UUID, list[tuple[int, UUID]]]:
+    async def first_arrivals(self, wanted: Set[UUID]) -> dict[UUID, list[tuple[int, UUID]]]:
         """By resource: (sequence number, event id) of each event in the order in which it came over the bus first.
 
-        To be asked when nothing fails any more: it reads everything from the beginning.
+        To be asked when nothing fails any more: it reads from the beginning until it has met all that are wanted.
         """
         arrivals: dict[UUID, dict[UUID, int]] = defaultdict(dict)
+        missing = set(wanted)
         witness = await self._bus.consume(_WITNESS, self._subjects)
-        while deliveries := await witness.fetch(_PAGE, _WAIT_SECONDS):
+
+        async def met_all() -> bool:
+            deliveries = await witness.fetch(_PAGE, _WAIT_SECONDS)
             for delivery in deliveries:
                 event = _decode(delivery.body)
                 arrivals[event.resourceid].setdefault(event.id, event.resourceseq)
+                missing.discard(event.id)
             await witness.acknowledge(deliveries)
+            return not missing
+
+        await until(met_all, seconds=_PATIENCE_SECONDS, what="the bus to show all its events again", every_seconds=0)
         return {
             resource: [(seq, event_id) for event_id, seq in events.items()] for resource, events in arrivals.items()
         }

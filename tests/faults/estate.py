@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from bus_servers import DISPATCHERS, ROLES, BusServers, through
+from bus_servers import DISPATCHERS, ROLES, BusServers, kind_of, through
 
 from corebilling.platform.db.logins import APP_LOGIN, ensure_app_login
 from corebilling.platform.db.migrations import migrate, schema_root
@@ -94,8 +94,11 @@ class Estate:
             self.database_links[name] = self.network.link(f"{name}-postgresql", self.postgres.port)
             url = through(url, self.database_links[name])
         own = {"DATABASE_URL": url, **self.bus.settings(name)}
-        role = "worker" if name in DISPATCHERS else name
-        if role == "worker":
-            others = [component for component in WORKER_COMPONENTS if component != "dispatcher"]
-            own["WORKER_COMPONENTS"] = "dispatcher" if name in DISPATCHERS else ",".join(others)
-        return RoleProcess(role, {**environment, **own}, self.data / "logs" / f"{name}.log")
+        if name in DISPATCHERS:
+            own["WORKER_COMPONENTS"] = "dispatcher"
+        elif name == "worker":
+            own["WORKER_COMPONENTS"] = ",".join(each for each in WORKER_COMPONENTS if each != "dispatcher")
+        kind = kind_of(name)
+        return RoleProcess(
+            "worker" if kind == "dispatcher" else kind, {**environment, **own}, self.data / "logs" / f"{name}.log"
+        )

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from books_of_record import Records
-from bus_servers import DISPATCHERS, ROLES
+from bus_servers import DISPATCHERS, ROLES, ROUTERS, kind_of
 from echoes import Echoes
 from estate import Estate
 from trade import Tenant, answered
@@ -22,7 +22,7 @@ from toxiproxy import Link
 
 _PENDING = "SELECT count(*) FROM billing_events WHERE status = 'pending'"
 _NOTICED_SECONDS = 60.0
-_ON_BUS = ("router", *DISPATCHERS)
+_ON_BUS = (*ROUTERS, *DISPATCHERS)
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,17 @@ class Fault:
 
 
 class Misfortunes:
-    """Strikes an estate under load. `survived` counts by kind."""
+    """Strikes an estate under load. `survived` counts by kind; below an `endurance` of 1 faults last shorter."""
 
-    def __init__(self, estate: Estate, tenants: list[Tenant], records: Records, echoes: Echoes, seed: int) -> None:
+    def __init__(
+        self, estate: Estate, tenants: list[Tenant], records: Records, echoes: Echoes, *, seed: int, endurance: float
+    ) -> None:
         self._estate = estate
         self._tenants = tenants
         self._records = records
         self._echoes = echoes
         self._rng = random.Random(seed)
+        self._endurance = endurance
         self.survived: Counter[str] = Counter()
 
     async def strike_for(self, seconds: float) -> None:
@@ -68,11 +71,11 @@ class Misfortunes:
             struck_all = True
 
     def _of_processes(self) -> list[Fault]:
-        kills = [Fault(f"SIGKILL {name.rpartition('-')[0] or name}", partial(self._kill, name)) for name in ROLES]
+        kills = [Fault(f"SIGKILL {kind_of(name)}", partial(self._kill, name)) for name in ROLES]
         return [
             *kills,
-            Fault("router frozen", partial(self._freeze, "router", 2.0, 14.0)),  # beyond the broker's patience, or not
-            Fault("dispatcher frozen past its lease", partial(self._freeze, self._rng.choice(DISPATCHERS), 6.0, 8.0)),
+            Fault("router frozen", partial(self._freeze, ROUTERS, 2.0, 14.0)),  # beyond the broker's patience, or not
+            Fault("dispatcher frozen past its lease", partial(self._freeze, DISPATCHERS, 6.0, 8.0)),
         ]
 
     def _of_servers(self) -> list[Fault]:
@@ -107,7 +110,8 @@ class Misfortunes:
         await asyncio.to_thread(role.kill)
         await asyncio.to_thread(role.start)
 
-    async def _freeze(self, name: str, shortest: float, longest: float) -> None:
+    async def _freeze(self, names: Sequence[str], shortest: float, longest: float) -> None:
+        name = self._rng.choice(names)
         await asyncio.to_thread(self._estate.roles[name].wait_ready)
         self._estate.freeze(name)
         try:
@@ -157,7 +161,7 @@ class Misfortunes:
 
     async def _last(self, shortest: float, longest: float) -> None:
         """The fault goes on for a while; how long is part of it, nothing rests on it."""
-        await asyncio.sleep(self._rng.uniform(shortest, longest))
+        await asyncio.sleep(self._rng.uniform(shortest, max(shortest, longest * self._endurance)))
 
     async def _load_moves_on(self, by: int) -> None:
         goal = answered(self._tenants) + by

@@ -87,7 +87,7 @@ class Trial:
             await verdict.usage_is_stored_once(tenant, records)
             await verdict.payments_are_booked_once(tenant, records)
             await verdict.projections_are_up_to_date(tenant, records)
-        await verdict.order_was_kept(echoes, records)
+        await verdict.order_was_kept(echoes, records, self.pairs)
         await verdict.books_are_clean(records, self.estate)
         await verdict.roles_are_well(self.estate)
         again, refused = (sum(getattr(t.listener, what) for t in tenants) for what in ("repeated", "turned_away"))
@@ -107,7 +107,9 @@ class Trial:
         )
 
 
-async def survive(estate: Estate, tell: Tell, *, seconds: float, customers: int, seed: int) -> None:
+async def survive(
+    estate: Estate, tell: Tell, *, seconds: float, customers: int, seed: int, endurance: float = 1.0
+) -> None:
     """Let tenants trade while everything fails for so long; then mend it, and check."""
     clock = [time.monotonic()]
     subscriptions = Container(settings=Settings(database_url=estate.app_url, environment="development")).subscriptions()
@@ -120,7 +122,7 @@ async def survive(estate: Estate, tell: Tell, *, seconds: float, customers: int,
             await Tenant.created(name, estate.api_url, admin_key, stack, customers) for name in ("Left", "Right")
         ]
         trial = Trial(estate, tenants, Echoes(bus, subscriptions.subjects), list(subscriptions.pairs))
-        misfortunes = Misfortunes(estate, tenants, trial.records, trial.echoes, seed)
+        misfortunes = Misfortunes(estate, tenants, trial.records, trial.echoes, seed=seed, endurance=endurance)
         clock.append(time.monotonic())
         stopping = asyncio.Event()
         async with asyncio.TaskGroup() as load:
@@ -142,7 +144,7 @@ async def survive(estate: Estate, tell: Tell, *, seconds: float, customers: int,
 
 async def test_a_minute_of_faults_on_nats_loses_and_doubles_nothing(tell: Tell) -> None:
     with running("nats", tell) as estate:
-        await survive(estate, tell, seconds=20, customers=20, seed=7)
+        await survive(estate, tell, seconds=20, customers=20, seed=7, endurance=0.4)
 
 
 @pytest.mark.slow

@@ -208,6 +208,7 @@ async def run(
     assert min(killer.landed[role] for role in ROLES) >= kills // 4
 
 
+@pytest.mark.slow
 async def test_every_invoice_comes_out_once_and_right_however_often_the_roles_are_killed(
     here: LocalInstallation, admin_key: str, tell: Callable[[str], None]
 ) -> None:

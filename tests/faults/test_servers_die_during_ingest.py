@@ -201,6 +201,7 @@ async def run(here: LocalInstallation, admin_key: str, tell: Callable[[str], Non
         )
 
 
+@pytest.mark.slow
 async def test_what_was_accepted_is_stored_once_although_servers_die(
     here: LocalInstallation, admin_key: str, tell: Callable[[str], None]
 ) -> None:
