@@ -29,6 +29,21 @@ TABLES = """
     GRANT SELECT ON meanings TO corebilling_router;
 """
 
+FRESH = """
+    UPDATE outbox_leases SET owner = NULL, token = 0, expires_at = '-infinity', low_water = '00000000-0000-0000-0000-000000000000';
+    UPDATE outbox_sweep SET swept_to = corebilling_first_id_at(now()), due_at = '-infinity';
+"""
+
+
+def tables_with_rows(owner: psycopg.Connection[Any]) -> set[str]:
+    """Every table of the product that isn't empty; partitions are asked for through their parents."""
+    names = owner.execute(
+        "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace "
+        "AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+    ).fetchall()
+    asked = " UNION ALL ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for (name,) in names)
+    return {name for (name,) in owner.execute(asked).fetchall()}
+
 
 @dataclass
 class Recorder:

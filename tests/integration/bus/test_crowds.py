@@ -123,3 +123,8 @@ async def test_a_day_without_the_index_is_read_in_the_order_of_ids(db: Database,
     await reader.until_a_crowd()
     assert len(await reader.next()) == BATCH
     assert len(await reader.rest()) == 1001
+    owner.execute("DROP INDEX billing_events_in_turn")
+    owner.execute(
+        "CREATE INDEX billing_events_in_turn ON billing_events (shard, tenant_id, event_id) "
+        "WHERE status IN ('pending', 'failed')"
+    )
