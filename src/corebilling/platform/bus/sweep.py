@@ -23,6 +23,8 @@ from corebilling.platform.queries import sweep as queries
 from corebilling.platform.queries.sweep import FindUnsettledRow
 
 _BATCH = 1000
+_MOST_AT_ONCE = 50_000
+"""Events that one sweep publishes again: about what routers handle until the next one."""
 _STRIDE = timedelta(hours=1)
 _GAUGE_SECONDS = 5.0
 _GAUGE_ROWS = 100_000
@@ -78,25 +80,24 @@ class Housekeeping:
             turns = await queries.start_sweep(tx.conn, now=now, next_due_at=now + self._sweep_every)
         if not turns:
             return
-        found, swept_to = await self._unsettled(turns[0], before)
-        sent = await self._republish([row for row in found if row.overdue])
-        async with self._db.system() as tx:
-            if sent:
-                await queries.mark_republished(
-                    tx.conn,
-                    now=now,
-                    tenant_ids=[row.tenant_id for row in sent],
-                    event_ids=[row.event_id for row in sent],
-                )
-            await queries.finish_sweep(tx.conn, swept_to=swept_to, due_at=now + self._sweep_every)
-
-    async def _unsettled(self, swept_to: UUID, before: datetime) -> tuple[list[FindUnsettledRow], UUID]:
-        """The oldest events that somebody hasn't taken, and up to where all is settled; an hour of ids at a time, so that
-        no transaction is long however far the sweep is behind."""
-        found: list[FindUnsettledRow] = []
         oldest, end = first_id_at(before - timedelta(days=self._retention_days + 1)), first_id_at(before)
-        after = max(swept_to, oldest)
-        while after < end and len(found) < _BATCH:
+        after, settled, sent = max(turns[0], oldest), None, 0
+        while after < end and sent < _MOST_AT_ONCE:
+            found, after = await self._unsettled(after, end, before)
+            if found and settled is None:
+                settled = UUID(int=found[0].event_id.int - 1)
+            overdue = [row for row in found if row.overdue]
+            repeated = await self._republish(overdue)
+            await self._note(repeated, settled or after)
+            sent += len(repeated)
+            if len(repeated) < len(overdue):
+                return  # the bus is in trouble: the rest waits for the next sweep
+
+    async def _unsettled(self, after: UUID, end: UUID, before: datetime) -> tuple[list[FindUnsettledRow], UUID]:
+        """The next events that somebody hasn't taken, and up to where that is known; an hour of ids at a time, so that no
+        transaction is long however far the sweep is behind."""
+        found: list[FindUnsettledRow] = []
+        while after < end:
             until = min(end, first_id_at(made_at(after) + _STRIDE))
             async with self._db.system() as tx:
                 found += await queries.find_unsettled(
@@ -108,8 +109,23 @@ class Housekeeping:
                     consumers=self._subscriptions.pair_consumers,
                     max_rows=_BATCH - len(found),
                 )
+            if len(found) == _BATCH:
+                return found, found[-1].event_id
             after = until
-        return found, UUID(int=found[0].event_id.int - 1) if found else max(swept_to, end)
+        return found, after
+
+    async def _note(self, repeated: list[FindUnsettledRow], settled: UUID) -> None:
+        """What was published again, and up to where all is settled. Puts off the other dispatchers' sweeps."""
+        now = self._clock()
+        async with self._db.system() as tx:
+            if repeated:
+                await queries.mark_republished(
+                    tx.conn,
+                    now=now,
+                    tenant_ids=[row.tenant_id for row in repeated],
+                    event_ids=[row.event_id for row in repeated],
+                )
+            await queries.finish_sweep(tx.conn, swept_to=settled, due_at=now + self._sweep_every)
 
     async def _republish(self, lost: list[FindUnsettledRow]) -> list[FindUnsettledRow]:
         if not lost:
