@@ -11,6 +11,7 @@ from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import first_id_at
 from corebilling.platform.bus.pace import every
 from corebilling.platform.db import Database, Tx
+from corebilling.platform.db.errors import is_transient
 from corebilling.webhook.queries import housekeeping as queries
 from corebilling.webhook.queries.housekeeping import ForgetDeliveriesRow, ForgetMessagesRow
 
@@ -62,7 +63,9 @@ class WebhookHousekeeping:
     async def _run_or_say(self) -> None:
         try:
             await self.run()
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:
+            if is_transient(error):
+                raise
             logger.error("housekeeping of webhooks failed, trying again in an hour: {}", error)
 
     async def _forget(self, forget: _Forget) -> None:
