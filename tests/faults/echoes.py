@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import msgspec
+from books_of_record import Records
 
 from corebilling.cli.client import until
 from corebilling.events.envelope import CloudEvent
@@ -18,6 +19,12 @@ _EAVESDROPPER, _WITNESS = "faults-eavesdropper", "faults-witness"
 _SAMPLE, _PAGE = 300, 500
 _WAIT_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
+_PENDING = """
+SELECT event_id, subject, version, occurred_at, tenant_id, resource_id, resource_seq, correlation_id, payload::text
+FROM billing_events WHERE status = 'pending' ORDER BY event_id LIMIT 1000
+"""
+_ECHO = b',"echo":true}'
+"""The end of a copy that nobody would have sent: consumers don't mind, whoever judges the order leaves it out."""
 _decode = msgspec.json.Decoder(CloudEvent).decode
 
 
@@ -48,6 +55,21 @@ class Echoes:
 
         await until(something, seconds=_PATIENCE_SECONDS, what="messages to repeat")
         copies = [_message(body) for body in heard for _ in range(rng.randint(1, 3))]
+        rng.shuffle(copies)
+        await self._publish(copies)
+        self.repeated += len(copies)
+
+    async def overtake(self, records: Records, rng: random.Random) -> None:
+        """Publish copies of what waits in the outbox, in any order: consumers meet later events before earlier ones."""
+        rows = await records.rows(_PENDING)
+        copies = []
+        for event_id, subject, version, at, tenant_id, resource_id, seq, correlation_id, payload in rows:
+            event = CloudEvent(
+                id=event_id, type=subject, source="/corebilling/faults", time=at, tenantid=tenant_id,
+                resourceid=resource_id, resourceseq=seq, correlationid=correlation_id, dataversion=version,
+                data=msgspec.Raw(payload.encode()),
+            )  # fmt: skip
+            copies.append(_message(msgspec.json.encode(event)[:-1] + _ECHO))
         rng.shuffle(copies)
         await self._publish(copies)
         self.repeated += len(copies)
@@ -83,6 +105,8 @@ class Echoes:
         async def met_all() -> bool:
             deliveries = await witness.fetch(_PAGE, _WAIT_SECONDS)
             for delivery in deliveries:
+                if delivery.body.endswith(_ECHO):
+                    continue
                 event = _decode(delivery.body)
                 arrivals[event.resourceid].setdefault(event.id, event.resourceseq)
                 missing.discard(event.id)

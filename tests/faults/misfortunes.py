@@ -76,6 +76,7 @@ class Misfortunes:
             *kills,
             Fault("router frozen", partial(self._freeze, ROUTERS, 2.0, 14.0)),  # beyond the broker's patience, or not
             Fault("dispatcher frozen past its lease", partial(self._freeze, DISPATCHERS, 6.0, 8.0)),
+            Fault("first deliveries shuffled", self._dispatchers_are_overtaken),
         ]
 
     def _of_servers(self) -> list[Fault]:
@@ -125,15 +126,27 @@ class Misfortunes:
         await self._last(0.2, 2.0)
         await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in victims))
 
-    async def _outbox_fills(self) -> None:
-        brokers = self._estate.bus.brokers
-        wanted = self._rng.randrange(50, 200)
+    async def _dispatchers_are_overtaken(self) -> None:
+        for name in DISPATCHERS:
+            await asyncio.to_thread(self._estate.roles[name].wait_ready)
+            self._estate.freeze(name)
+        try:
+            await self._outbox_has(self._rng.randrange(50, 200))
+            await self._echoes.overtake(self._records, self._rng)
+        finally:
+            for name in DISPATCHERS:
+                self._estate.thaw(name)
 
+    async def _outbox_has(self, wanted: int) -> None:
         async def filled() -> bool:
             return int(await self._records.one(_PENDING)) >= wanted
 
+        await until(filled, seconds=_NOTICED_SECONDS, what=f"{wanted} events to wait in the outbox")
+
+    async def _outbox_fills(self) -> None:
+        brokers = self._estate.bus.brokers
         await asyncio.gather(*(asyncio.to_thread(broker.kill) for broker in brokers))
-        await until(filled, seconds=_NOTICED_SECONDS, what=f"{wanted} events to wait for the bus")
+        await self._outbox_has(self._rng.randrange(50, 200))
         await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in brokers))
 
     async def _database_stops(self) -> None:
