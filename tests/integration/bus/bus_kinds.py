@@ -1,6 +1,5 @@
 """The buses that the conformance suite runs over: real brokers that a test may take away, and connections to them."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -26,6 +25,9 @@ _SOON = 2.0
 
 class Broker(Protocol):
     """A server of a bus."""
+
+    @property
+    def running(self) -> bool: ...
 
     def start(self) -> None: ...
 
@@ -101,13 +103,9 @@ def _nats_cluster(data: Path) -> Iterator[Kind]:
 
 
 @contextmanager
-def _kafka(data: Path, brokers: int = 1) -> Iterator[Kind]:
-    running = os.environ.get("TEST_KAFKA_BROKERS", "")
-    if running and brokers == 1:
-        yield OnKafka(running, [])
-        return
+def _three_brokers(data: Path) -> Iterator[Kind]:
+    cluster = KafkaCluster(data, 3)
     try:
-        cluster = KafkaCluster(data, brokers)
         cluster.start()
     except KafkaIsMissingError as error:
         without_kafka(error)
@@ -117,16 +115,10 @@ def _kafka(data: Path, brokers: int = 1) -> Iterator[Kind]:
         cluster.stop()
 
 
-@contextmanager
-def _three_brokers(data: Path) -> Iterator[Kind]:
-    with _kafka(data, 3) as kind:
-        yield kind
-
-
 KINDS: Mapping[str, Callable[[Path], AbstractContextManager[Kind]]] = {
     "nats": _nats,
     "nats-cluster": _nats_cluster,
-    "kafka": _kafka,
     "kafka-three": _three_brokers,
 }
-PARAMETERS = [pytest.param(name, marks=[pytest.mark.slow] if name == "kafka-three" else []) for name in KINDS]
+"""Those that have servers of their own; "kafka" is the broker that all tests of this directory share."""
+PARAMETERS = ["nats", "nats-cluster", "kafka", pytest.param("kafka-three", marks=pytest.mark.slow)]

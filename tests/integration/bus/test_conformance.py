@@ -1,54 +1,38 @@
 """What dispatcher and router rely on, over each bus: NATS and Kafka, one server and three."""
 
 import asyncio
+import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from bus_kinds import KINDS, MAX_AGE, PARAMETERS, Kind
+from bus_kinds import KINDS, PARAMETERS, Kind, OnKafka
+from bus_places import SUBJECT, Place, acknowledged, message, receive, send, text
 
 from backbone import until
 from corebilling.platform.bus.port import (
-    Bus,
     BusUnavailable,
-    Delivery,
     Level,
     Outcome,
-    OutgoingMessage,
     Subscription,
 )
 
 GROUP = "conformance"
-SUBJECT = "thing.happened"
 MINUTE = timedelta(minutes=1)
-
-
-class Place:
-    """A stream or topic of the test's own."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.name = f"t{uuid4().hex[:12]}"
-        self._opened: list[Bus] = []
-
-    async def bus(self, *, max_age: timedelta = MAX_AGE) -> Bus:
-        """A new connection."""
-        bus = self.kind.bus(self.name, max_age=max_age)
-        self._opened.append(bus)
-        await bus.connect()
-        return bus
-
-    async def close(self) -> None:
-        for bus in self._opened:
-            await bus.close()
+CLUSTERS_SLOWLY = [pytest.param(name, marks=pytest.mark.slow) for name in ("nats-cluster", "kafka-three")]
 
 
 @pytest.fixture(scope="module", params=PARAMETERS)
 def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
+    if request.param == "kafka":
+        addresses: str = request.getfixturevalue("kafka_brokers")
+        elsewhere = "TEST_KAFKA_BROKERS" in os.environ
+        yield OnKafka(addresses, [] if elsewhere else request.getfixturevalue("kafka").brokers)
+        return
     with KINDS[request.param](tmp_path_factory.mktemp(request.param)) as kind:
         yield kind
 
@@ -58,55 +42,7 @@ async def place(kind: Kind) -> AsyncIterator[Place]:
     place = Place(kind)
     yield place
     await place.close()
-
-
-def message(text: str, *, key: UUID | None = None, subject: str = SUBJECT) -> OutgoingMessage:
-    return OutgoingMessage(f"{uuid4()}", subject, key or uuid4(), text.encode())
-
-
-async def send(bus: Bus, *messages: OutgoingMessage) -> None:
-    """Publish as the dispatcher does: what has no answer goes again."""
-    left: Sequence[OutgoingMessage] = messages
-
-    async def is_there() -> bool:
-        nonlocal left
-        with suppress(BusUnavailable):
-            results = await bus.publish(left)
-            left = [m for m, result in zip(left, results, strict=True) if result.outcome is not Outcome.ACKNOWLEDGED]
-        return not left
-
-    await until(is_there, f"{len(messages)} messages published", seconds=90)
-
-
-async def receive(subscription: Subscription, texts: Collection[str], *, limit: int = 100) -> list[Delivery]:
-    """Everything delivered until these texts are among it."""
-    found: list[Delivery] = []
-
-    async def is_there() -> bool:
-        with suppress(BusUnavailable):
-            found.extend(await subscription.fetch(limit, 0.5))
-        return set(texts) <= {text(delivery) for delivery in found}
-
-    await until(is_there, f"{sorted(texts)[:9]} delivered", seconds=60)
-    return found
-
-
-async def acknowledged(subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
-    """Acknowledge these and what comes again, because a server that is killed may forget acknowledgements."""
-    await subscription.acknowledge(deliveries)
-
-    async def is_known() -> bool:
-        with suppress(BusUnavailable):
-            if await subscription.lag() == 0:
-                return True
-            await subscription.acknowledge(await subscription.fetch(100, 0.05))
-        return False
-
-    await until(is_known, "no lag")
-
-
-def text(delivery: Delivery) -> str:
-    return delivery.body.decode()
+    await _start(kind)  # the servers that a failed test left dead
 
 
 async def test_what_is_acknowledged_arrives_once_and_other_subjects_not_at_all(place: Place) -> None:
@@ -237,6 +173,7 @@ async def test_members_join_and_leave_and_nothing_is_lost(place: Place) -> None:
     await one
 
 
+@pytest.mark.parametrize("kind", ["nats", "kafka", *CLUSTERS_SLOWLY], indirect=True)
 async def test_a_bus_that_was_down_goes_on_where_it_was(place: Place) -> None:
     if not place.kind.brokers:
         pytest.skip("these brokers aren't ours to kill")
@@ -257,9 +194,8 @@ async def test_a_bus_that_was_down_goes_on_where_it_was(place: Place) -> None:
 
 
 @pytest.mark.parametrize("servers", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["nats-cluster", pytest.param("kafka-three", marks=pytest.mark.slow)], indirect=True)
 async def test_one_server_of_three_may_go(place: Place, servers: int) -> None:
-    if len(place.kind.brokers) < 3:
-        pytest.skip("takes three servers")
     bus = await place.bus()
     subscription = await bus.consume(GROUP, [SUBJECT])
     for number, broker in enumerate(place.kind.brokers[:servers]):
@@ -271,7 +207,7 @@ async def test_one_server_of_three_may_go(place: Place, servers: int) -> None:
 
 async def _start(kind: Kind) -> None:
     async with asyncio.TaskGroup() as starting:
-        for broker in kind.brokers:
+        for broker in (broker for broker in kind.brokers if not broker.running):
             starting.create_task(asyncio.to_thread(broker.start))
 
 

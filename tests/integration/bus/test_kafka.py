@@ -1,7 +1,7 @@
 """What only Kafka has: positions instead of acknowledgements, members, producers that number, doors with locks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,29 +15,10 @@ from corebilling.platform.bus.kafka import KafkaBus
 from corebilling.platform.bus.kafka_connection import MECHANISMS, PROTOCOLS, KafkaSecurity
 from corebilling.platform.bus.port import Delivery, Level, Outcome, OutgoingMessage, Subscription
 from corebilling.platform.db import Database
-from kafka_libraries import KafkaIsMissingError, without_kafka
 from kafka_servers import KafkaCluster, Secrets
-from nats_secured import certificates
 
 GROUP = "of-a-test"
 SUBJECT = "thing.happened"
-
-
-@pytest.fixture(scope="module")
-def secrets(tmp_path_factory: pytest.TempPathFactory) -> Secrets:
-    pem = certificates(tmp_path_factory.mktemp("pem"))
-    return Secrets(pem["ca"], pem["cert"], pem["key"], "corebilling", "not a secret")
-
-
-@pytest.fixture(scope="module")
-def kafka(secrets: Secrets, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    cluster = KafkaCluster(tmp_path_factory.mktemp("kafka"), secrets=secrets)
-    try:
-        cluster.start()
-    except KafkaIsMissingError as error:
-        without_kafka(error)
-    yield cluster
-    cluster.stop()
 
 
 @pytest.fixture
@@ -163,11 +144,17 @@ async def test_declaring_mends_settings_and_adds_partitions_and_leaves_an_operat
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
-async def test_it_logs_in_over_tls(kafka: KafkaCluster, secrets: Secrets, topic: str, mechanism: str) -> None:
+async def test_it_logs_in_over_tls(kafka: KafkaCluster, kafka_secrets: Secrets, topic: str, mechanism: str) -> None:
     security = KafkaSecurity(
-        "SASL_SSL", mechanism, secrets.username, secrets.password, secrets.ca, secrets.cert, secrets.key
+        "SASL_SSL",
+        mechanism,
+        kafka_secrets.username,
+        kafka_secrets.password,
+        kafka_secrets.ca,
+        kafka_secrets.cert,
+        kafka_secrets.key,
     )
-    assert secrets.password not in repr(security)
+    assert kafka_secrets.password not in repr(security)
     bus = KafkaBus(kafka.secure_addresses, topic=topic, partitions=1, security=security)
     await bus.connect()
     subscription = await bus.consume(GROUP, [SUBJECT])
@@ -178,10 +165,12 @@ async def test_it_logs_in_over_tls(kafka: KafkaCluster, secrets: Secrets, topic:
 
 @pytest.mark.parametrize(("password", "trusts"), [("another", True), ("not a secret", False)])
 async def test_it_keeps_waiting_outside_with_a_wrong_password_or_a_stranger_at_the_door(
-    kafka: KafkaCluster, secrets: Secrets, topic: str, password: str, trusts: bool
+    kafka: KafkaCluster, kafka_secrets: Secrets, topic: str, password: str, trusts: bool
 ) -> None:
-    ca = secrets.ca if trusts else ""
-    security = KafkaSecurity("SASL_SSL", "PLAIN", secrets.username, password, ca, secrets.cert, secrets.key)
+    ca = kafka_secrets.ca if trusts else ""
+    security = KafkaSecurity(
+        "SASL_SSL", "PLAIN", kafka_secrets.username, password, ca, kafka_secrets.cert, kafka_secrets.key
+    )
     bus = KafkaBus(kafka.secure_addresses, topic=topic, security=security)
     connecting = asyncio.create_task(bus.connect())
     done, _ = await asyncio.wait([connecting], timeout=2.0)
