@@ -97,10 +97,10 @@ class Topology:
                     await asyncio.wait_for(end(), REQUEST_SECONDS)
 
     async def answers(self) -> bool:
-        """Whether any broker answers now."""
+        """Whether any broker answers now. Raises what TROUBLE names."""
         if self._observer is None:
             return False
-        return bool(await self._observer.force_metadata_update())
+        return bool(await asyncio.wait_for(self._observer.force_metadata_update(), 2 * REQUEST_SECONDS))
 
     async def partitions(self) -> Partitions | None:
         """The topic as it is, None if it doesn't exist. Raises BusUnavailable."""
