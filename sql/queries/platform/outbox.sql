@@ -61,6 +61,11 @@ WITH RECURSIVE walk AS (
 )
 SELECT walk.shard::smallint AS shard, walk.tenant_id::uuid AS tenant_id FROM walk WHERE walk.tenant_id IS NOT NULL;
 
+-- name: Transactions :one
+-- Tells which writing transactions have ended: all with a number below the oldest that still runs.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_number;
+
 -- name: TakesTurns :one
 -- Tells whether the events of a day can be claimed by turns: an installation that was upgraded that day has no index for it.
 SELECT corebilling_takes_turns(@day::date)::boolean AS takes_turns;

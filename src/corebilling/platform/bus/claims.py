@@ -3,22 +3,22 @@
 While little waits, a batch is read in the order of ids, shard by shard. When batches come back full again and again, the tenants
 with something waiting are looked up and take turns (turns.py), until nothing is left of the crowd.
 
-Low-water marks keep reading flat: it starts behind what was read before, but never nearer than a minute to the present,
-because a transaction may commit an id that is older than those already read. Every few seconds a full scan, or a full look round
-for tenants, begins at the beginning: it finds late commits, replays, and what waited for another attempt.
+Low-water marks keep reading flat: it starts behind what was read before, as far as no open transaction can still bring an older
+id (horizon.py). Every few seconds a full scan, or a full look round for tenants, begins at the beginning: it finds replays, and
+what waited for another attempt.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from uuid import UUID
 
 from loguru import logger
 
 from corebilling.kernel.clock import Clock
-from corebilling.kernel.ids import first_id_at
 from corebilling.platform.bus import metrics
+from corebilling.platform.bus.horizon import Horizon
 from corebilling.platform.bus.leases import Lease, Leases
 from corebilling.platform.bus.turns import NOTHING_READ, Turns
 from corebilling.platform.db import Database, Tx
@@ -30,7 +30,6 @@ Claimed = ClaimEventsRow | ClaimInTurnRow
 
 BATCH = 1000
 _PER_SHARD = 250
-_LOOK_BEHIND = timedelta(minutes=1)
 _FULL_SCAN_SECONDS = 3.0
 _LOOK_SECONDS = 0.05
 _FULL_BATCHES_MAKE_A_CROWD = 3
@@ -48,6 +47,7 @@ class Claims:
         self._clock = clock
         self._leases = leases
         self._turns = Turns()
+        self._horizon = Horizon()
         self._waiting: set[UUID] = set()
         self._refused: set[UUID] = set()
         self._full_batches = 0
@@ -90,6 +90,7 @@ class Claims:
             return []
         try:
             async with self._db.system() as tx:
+                await self._look_far(tx)
                 crowd = self._turns or self._full_batches >= _FULL_BATCHES_MAKE_A_CROWD
                 if crowd and asyncio.get_running_loop().time() >= self._next_look:
                     await self._look_round(tx, leases)
@@ -138,12 +139,11 @@ class Claims:
         if full:
             await self._find_waiting(tx, leases)
         per_shard = max(_PER_SHARD, -(-BATCH // len(shards)))
-        now = self._clock()
         rows = await queries.claim_events(
             tx.conn,
             shards=shards,
             low_waters=[NOTHING_READ if full else leases[shard].low_water for shard in shards],
-            now=now,
+            now=self._clock(),
             waiting_resources=[*self._waiting, *self._refused],
             in_flight=list(self.in_flight),
             per_shard=per_shard,
@@ -155,16 +155,14 @@ class Claims:
         self.more = crowded
         if full and not crowded:  # else the next one is full as well: it has not seen all that lies below the marks
             self._fully_scanned(readings, started)
-        self._advance(leases, rows, now, complete=not cut)
+        self._advance(leases, rows, complete=not cut)
         return rows
 
-    def _advance(
-        self, leases: dict[int, Lease], rows: Sequence[ClaimEventsRow], now: datetime, *, complete: bool
-    ) -> None:
+    def _advance(self, leases: dict[int, Lease], rows: Sequence[ClaimEventsRow], *, complete: bool) -> None:
         first: dict[int, UUID] = {}
         for row in rows:
             first.setdefault(row.shard, row.event_id)
-        horizon = first_id_at(now - _LOOK_BEHIND)
+        horizon = self._horizon.id
         for shard, lease in leases.items():
             if shard in first:
                 before = UUID(int=first[shard].int - 1)
@@ -176,21 +174,26 @@ class Claims:
 
     async def _by_turns(self, tx: Tx, leases: dict[int, Lease]) -> Sequence[Claimed]:
         portions = self._turns.portions(leases, BATCH)
-        now = self._clock()
         rows = await queries.claim_in_turn(
             tx.conn,
             shards=[portion.shard for portion in portions],
             tenant_ids=[portion.tenant_id for portion in portions],
             low_waters=[portion.low_water for portion in portions],
             portions=[portion.events for portion in portions],
-            now=now,
+            now=self._clock(),
             waiting_resources=[*self._waiting, *self._refused],
             in_flight=list(self.in_flight),
             max_rows=BATCH,
         )
-        self._turns.served(portions, rows, first_id_at(now - _LOOK_BEHIND), complete=len(rows) < BATCH)
+        self._turns.served(portions, rows, self._horizon.id, complete=len(rows) < BATCH)
         self.more = True
         return rows
+
+    async def _look_far(self, tx: Tx) -> None:
+        """Move the horizon; before the claim, so that everything below it is in sight of that."""
+        now = self._clock()
+        if self._horizon.is_due(now) and (row := await queries.transactions(tx.conn)):
+            self._horizon.note(row.oldest_running, row.next_number, now)
 
     async def _find_waiting(self, tx: Tx, leases: dict[int, Lease]) -> None:
         waiting = await queries.waiting_resources(tx.conn, shards=list(leases), now=self._clock())

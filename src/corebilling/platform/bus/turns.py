@@ -15,7 +15,7 @@ from corebilling.platform.queries.outbox import ClaimInTurnRow
 NOTHING_READ = UUID(int=0)
 
 _MOST_PORTIONS = 400
-_SMALLEST_PORTION = 64
+_SMALLEST_PORTION = 250
 
 
 @dataclass(slots=True)

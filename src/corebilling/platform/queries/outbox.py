@@ -62,6 +62,13 @@ class WaitingTenantsRow(msgspec.Struct, frozen=True, gc=False):
     tenant_id: UUID
 
 
+class TransactionsRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of Transactions."""
+
+    oldest_running: int
+    next_number: int
+
+
 class WeightsRow(msgspec.Struct, frozen=True, gc=False):
     """A row of Weights."""
 
@@ -247,6 +254,20 @@ async def waiting_tenants(
     await _cur.execute(WAITING_TENANTS, (list(shards), list(low_waters)))
     _rows: list[WaitingTenantsRow] = await _cur.fetchall()
     return _rows
+
+
+TRANSACTIONS: Final = """-- platform/outbox.sql: Transactions
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_number
+"""
+
+
+async def transactions(conn: Connection) -> TransactionsRow | None:
+    """Tells which writing transactions have ended: all with a number below the oldest that still runs."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(TransactionsRow))
+    await _cur.execute(TRANSACTIONS)
+    _row: TransactionsRow | None = await _cur.fetchone()
+    return _row
 
 
 TAKES_TURNS: Final = """-- platform/outbox.sql: TakesTurns
