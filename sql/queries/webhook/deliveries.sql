@@ -88,7 +88,7 @@ WITH RECURSIVE waiting AS (
 )
 SELECT c.tenant_id, c.delivery_id, c.endpoint_id, c.event_id, c.subject, c.attempts, m.body, m.traceparent
 FROM claimed c
-JOIN webhook_messages m ON m.tenant_id = c.tenant_id AND m.event_id = c.event_id
+LEFT JOIN webhook_messages m ON m.tenant_id = c.tenant_id AND m.event_id = c.event_id
 ORDER BY c.tenant_id, c.endpoint_id, c.delivery_id;
 
 -- name: SpendTokens :exec

@@ -21,10 +21,8 @@ class Gates:
 
     @asynccontextmanager
     async def passing(self, lane: Lane) -> AsyncIterator[None]:
-        """Hold a place of the lane's share while the block lasts."""
-        if lane.standing == "quick":
-            yield
-        elif lane.standing == "troubled":
+        """Hold a place of the lane's share while the block lasts; those that answer quickly needn't ask."""
+        if lane.standing == "troubled":
             async with self._troubled:
                 yield
         else:

@@ -110,7 +110,8 @@ class Lane:
 
         Raises SecretsError where what it keeps encrypted can't be opened.
         """
-        if self._target is None or row != self._described:
-            self._target, self._described = targets.opened(row, box, allow_private=allow_private, retries=retries), row
+        if self._target is None or (row is not self._described and row != self._described):
+            self._target = targets.opened(row, box, allow_private=allow_private, retries=retries)
+        self._described = row
         self._most_held = self._target.most_held
         return self._target

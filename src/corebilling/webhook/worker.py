@@ -28,6 +28,7 @@ from corebilling.webhook.gates import Gates
 from corebilling.webhook.housekeeping import WebhookHousekeeping
 from corebilling.webhook.lanes import LEAST_HELD, SLOW_SECONDS, Job, Lane, Standing
 from corebilling.webhook.queries import deliveries
+from corebilling.webhook.queries.deliveries import ClaimDueRow, DescribeTargetsRow
 from corebilling.webhook.recorder import Abandoned, Attempted, Recorder, Released
 from corebilling.webhook.sender import Answer, Sender
 from corebilling.webhook.service import CHANNEL
@@ -56,6 +57,7 @@ class DeliveryWorker:
         self._db = db
         self._secret_box = secret_box
         self._config = config
+        self._retries = config.retries
         self._clock = clock
         self._listener = Listener(listen_url or db.listen_url, CHANNEL)
         self._waking = Waking(self._listener, clock, poll_seconds=config.poll_seconds)
@@ -139,9 +141,8 @@ class DeliveryWorker:
         size = 0
         for row in claimed.rows:
             described = claimed.targets.get(row.endpoint_id)
-            if described is None or described.status != "active":
-                reason = "the endpoint was deleted" if described is None else "the endpoint is disabled"
-                await self._recorder.put(Abandoned(row.tenant_id, row.delivery_id, reason))
+            if described is None or described.status != "active" or row.body is None:
+                await self._recorder.put(Abandoned(row.tenant_id, row.delivery_id, _end_of(row, described)))
                 continue
             lane = self._lanes.get(row.endpoint_id)
             if lane is None:
@@ -151,7 +152,7 @@ class DeliveryWorker:
                     described,
                     self._secret_box,
                     allow_private=self._config.allow_private_targets,
-                    retries=self._config.retries,
+                    retries=self._retries,
                 )
             except SecretsError as error:
                 # Ours to mend, so it isn't held against the endpoint: due again after the lease.
@@ -185,8 +186,11 @@ class DeliveryWorker:
                 job = lane.queue.popleft()
                 lane.running += 1
                 try:
-                    async with self._gates.passing(lane):
+                    if lane.standing == "quick":
                         await self._deliver(lane, job)
+                    else:
+                        async with self._gates.passing(lane):
+                            await self._deliver(lane, job)
                 finally:
                     lane.running -= 1
                     lane.held_bytes -= len(job.body)
@@ -272,6 +276,14 @@ class DeliveryWorker:
             await _end(task)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._recorder.drained(), _DRAIN_SECONDS)
+
+
+def _end_of(row: ClaimDueRow, described: DescribeTargetsRow | None) -> str:
+    if described is None:
+        return "the endpoint was deleted"
+    if row.body is None:  # replayed in the very moment in which retention took the message
+        return "what it was to send is past its retention; replay the event"
+    return "the endpoint is disabled"
 
 
 async def _end(task: asyncio.Task[None]) -> None:

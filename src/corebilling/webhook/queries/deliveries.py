@@ -33,7 +33,7 @@ class ClaimDueRow(msgspec.Struct, frozen=True, gc=False):
     event_id: UUID
     subject: str
     attempts: int
-    body: str
+    body: str | None
     traceparent: str | None
 
 
@@ -191,7 +191,7 @@ WITH RECURSIVE waiting AS (
 )
 SELECT c.tenant_id, c.delivery_id, c.endpoint_id, c.event_id, c.subject, c.attempts, m.body, m.traceparent
 FROM claimed c
-JOIN webhook_messages m ON m.tenant_id = c.tenant_id AND m.event_id = c.event_id
+LEFT JOIN webhook_messages m ON m.tenant_id = c.tenant_id AND m.event_id = c.event_id
 ORDER BY c.tenant_id, c.endpoint_id, c.delivery_id
 """
 
