@@ -26,6 +26,8 @@ _BATCH_BYTES = 256 * 1024
 _SESSION_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 1.0
 _REBALANCE_SECONDS = 15.0
+_LONGEST_FETCH_SECONDS = 0.05
+"""A partition that was just read is asked for again only when the request under way comes back, which may hold news up so long."""
 _IDLE_SECONDS = 24 * 3600.0
 """A router that waits for PostgreSQL doesn't fetch; it stays a member, because nobody else could go on either."""
 
@@ -113,6 +115,7 @@ class Clients:
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            fetch_max_wait_ms=int(_LONGEST_FETCH_SECONDS * 1000),
             session_timeout_ms=int(_SESSION_SECONDS * 1000),
             heartbeat_interval_ms=int(_HEARTBEAT_SECONDS * 1000),
             rebalance_timeout_ms=int(_REBALANCE_SECONDS * 1000),
