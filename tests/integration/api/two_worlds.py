@@ -206,9 +206,6 @@ async def _delivered(seller: Seller) -> dict[str, Any]:
     return found[0]
 
 
-SEALING = {"ledger_seals", "ledger_sealed_journals"}
-
-
 class Rows:
     """What the tables hold, seen by the owner of the database."""
 
@@ -218,9 +215,9 @@ class Rows:
             name
             for (name,) in self._conn.execute(
                 "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'"
-                " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace"
-                " ORDER BY 1"
+                " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace ORDER BY 1"
             )
+            if name not in {"ledger_seals", "ledger_sealed_journals"}
         ]
 
     def close(self) -> None:
@@ -232,7 +229,6 @@ class Rows:
         found = {
             table: [row for (row,) in self._conn.execute(query.format(sql.Identifier(table)), (tenant_id,))]
             for table in self._tables
-            if table not in SEALING
         }
         told = "SELECT event_id::text FROM billing_events WHERE tenant_id = %s AND subject = 'ledger.sealed'"
         ids = {event_id for (event_id,) in self._conn.execute(told, (tenant_id,))}
