@@ -39,6 +39,7 @@ BATCH = 1_000
 IDLE_EVENTS = 300
 IDLE_SECONDS = 0.02
 CONFIG = DeliveryConfig(allow_private_targets=True)
+_PATIENCE_SECONDS = 300
 
 
 def run(database_url: str, nats_url: str, scale: float) -> list[Result]:
@@ -95,7 +96,7 @@ class Bench:
                 await HANDLERS[CustomerCreated](self._service, tx, events)
         expected = sum(1 for n in range(count) if n % ENDPOINTS >= dead)
         before, started, cpu = _delivered(), time.perf_counter(), time.process_time()
-        async with self._delivering():
+        async with asyncio.timeout(_PATIENCE_SECONDS), self._delivering():
             while _delivered() - before < expected:
                 await asyncio.sleep(0.01)
             seconds, busy = time.perf_counter() - started, time.process_time() - cpu
@@ -114,7 +115,7 @@ class Bench:
         tenant = await self._tenant("ok")
         committed: dict[str, float] = {}
         arrived: dict[str, float] = {}
-        async with self._delivering():
+        async with asyncio.timeout(_PATIENCE_SECONDS), self._delivering():
             warm = 20
             for _ in range(warm + count):
                 customer_id = new_id()
@@ -138,8 +139,7 @@ class Bench:
     @asynccontextmanager
     async def _delivering(self) -> AsyncIterator[None]:
         stopping = asyncio.Event()
-        config = DeliveryConfig(allow_private_targets=True)
-        worker = DeliveryWorker(db=self._db, secret_box=self._box, config=config, clock=wall_clock)
+        worker = DeliveryWorker(db=self._db, secret_box=self._box, config=CONFIG, clock=wall_clock)
         running = asyncio.create_task(worker.run(stopping))
         try:
             yield

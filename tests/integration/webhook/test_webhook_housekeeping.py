@@ -1,5 +1,6 @@
 """What is kept of deliveries, and for how long."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -90,3 +91,24 @@ async def test_what_ended_long_ago_is_forgotten_and_what_waits_is_not(
     left = await messages()
     assert tenant.id not in left
     assert left[waiting.id] == 1
+
+
+async def test_a_delivery_whose_message_is_gone_is_given_up_instead_of_coming_back_for_ever(
+    db, owner_url, new_tenant, receivers, publish, customer_created, delivering
+):
+    tenant, receiver = await new_tenant(), await receivers()
+    await tenant.endpoint(receiver.url)
+    await publish(customer_created(tenant.id))
+    with psycopg.connect(owner_url, autocommit=True) as admin:
+        admin.execute("DELETE FROM webhook_messages WHERE tenant_id = %s", (tenant.id,))
+    async with delivering(), asyncio.timeout(30), db.system() as tx:
+        while True:
+            cursor = await tx.conn.execute(
+                "SELECT status, last_error FROM webhook_deliveries WHERE tenant_id = %s", (tenant.id,)
+            )
+            [(status, error)] = await cursor.fetchall()
+            if status != "pending":
+                break
+            await asyncio.sleep(0.02)
+    assert (status, error) == ("dead_letter", "what it was to send is past its retention; replay the event")
+    assert receiver.received == []
