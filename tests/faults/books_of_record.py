@@ -1,5 +1,6 @@
 """What the database says in the end, asked by an administrator who sees every tenant's rows."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import tuple_row
 
+_PATIENCE_SECONDS = 60.0
+_PAUSE_SECONDS = 0.05
 _LIVE_RATING = "('usage.reported', 'usage.rated')"
 _UNBILLED = f"""
 SELECT EXISTS (SELECT 1 FROM test_clocks WHERE target_at IS NOT NULL)
@@ -40,15 +43,22 @@ WHERE NOT EXISTS (
 
 
 class Records:
-    """One connection that is made anew for each question, so that a restarted server is no matter."""
+    """One connection that is made anew for each question, and again while the server is away."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     async def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        conn = await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=tuple_row)
-        async with conn:
-            return await (await conn.execute(query, values or None)).fetchall()
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        while True:
+            try:
+                conn = await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=tuple_row)
+                async with conn:
+                    return await (await conn.execute(query, values or None)).fetchall()
+            except psycopg.OperationalError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     async def one(self, query: str, *values: Any) -> Any:
         return (await self.rows(query, *values))[0][0]

@@ -21,8 +21,9 @@ _WAIT_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
 _PENDING = """
 SELECT event_id, subject, version, occurred_at, tenant_id, resource_id, resource_seq, correlation_id, payload::text
-FROM billing_events WHERE status = 'pending' ORDER BY event_id LIMIT 1000
+FROM billing_events WHERE status = 'pending' AND subject = ANY (%s) ORDER BY event_id LIMIT 1000
 """
+_ALL_TAKEN = "SELECT count(DISTINCT event_id) = cardinality(%s::uuid[]) FROM inbox WHERE event_id = ANY (%s::uuid[])"
 _ECHO = b',"echo":true}'
 """The end of a copy that nobody would have sent: consumers don't mind, whoever judges the order leaves it out."""
 _decode = msgspec.json.Decoder(CloudEvent).decode
@@ -60,10 +61,15 @@ class Echoes:
         self.repeated += len(copies)
 
     async def overtake(self, records: Records, rng: random.Random) -> None:
-        """Publish copies of what waits in the outbox, in any order: consumers meet later events before earlier ones."""
-        rows = await records.rows(_PENDING)
+        """Publish copies of half of what waits in the outbox, in any order, and return when they are handled.
+
+        The latest event of each resource is among them: consumers surely meet it before the earlier ones.
+        """
+        rows = await records.rows(_PENDING, list(self._subjects))
+        latest = {row[5]: row[0] for row in rows}
+        chosen = [row for row in rows if latest[row[5]] == row[0] or rng.random() < 0.5]
         copies = []
-        for event_id, subject, version, at, tenant_id, resource_id, seq, correlation_id, payload in rows:
+        for event_id, subject, version, at, tenant_id, resource_id, seq, correlation_id, payload in chosen:
             event = CloudEvent(
                 id=event_id, type=subject, source="/corebilling/faults", time=at, tenantid=tenant_id,
                 resourceid=resource_id, resourceseq=seq, correlationid=correlation_id, dataversion=version,
@@ -73,6 +79,12 @@ class Echoes:
         rng.shuffle(copies)
         await self._publish(copies)
         self.repeated += len(copies)
+        event_ids = [row[0] for row in chosen]
+
+        async def taken() -> bool:
+            return bool(await records.one(_ALL_TAKEN, event_ids, event_ids))
+
+        await until(taken, seconds=_PATIENCE_SECONDS, what="events to be taken that overtook the dispatchers")
 
     async def poison(self, tenant_id: str) -> None:
         """Publish an event with a payload that no release understands."""

@@ -84,7 +84,7 @@ class Trial:
         invoices = sum([await verdict.invoices_are_right(tenant, records) for tenant in tenants])
         for tenant in tenants:
             verdict.custom_events_arrived_once(tenant)
-            await verdict.usage_is_stored_once(tenant, records)
+            await verdict.usage_is_stored_once(tenant.id, tenant.usage, records)
             await verdict.payments_are_booked_once(tenant, records)
             await verdict.projections_are_up_to_date(tenant, records)
         await verdict.order_was_kept(echoes, records, self.pairs)

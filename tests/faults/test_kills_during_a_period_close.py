@@ -6,13 +6,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import pytest
 from books_of_record import Records
 from killer import ROLES, Killer
 from patience import PatientClient
+from trade import AFTER_GRACE, month_start
 
 from corebilling.cli.bootstrap import ledger_proof
 from corebilling.cli.client import Client, until
@@ -22,15 +23,9 @@ from corebilling.cli.demo.expected import invoice_cents
 from corebilling.cli.local import LocalInstallation
 from corebilling.cli.receiver import Receiver, receiving
 
-AFTER_GRACE = timedelta(hours=3)
 LATE_CUSTOMERS = 60
 PAID_CUSTOMERS = 60
 PATIENCE_SECONDS = 120.0
-
-
-def month_start(number: int) -> datetime:
-    """The first instant of the month of this number, from 0 for January."""
-    return datetime(2026 + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
 class Tenant:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from books_of_record import Records
 from patience import BROKEN, PatientClient
+from verdict import usage_is_stored_once
 
 from corebilling.cli.client import Client, until
 from corebilling.cli.demo import world
@@ -134,30 +135,6 @@ async def reporters_of(here: LocalInstallation, admin_key: str, stack: AsyncExit
         yield Reporter(name, tenant_id, await stack.enter_async_context(PatientClient(here.api.url, key)))
 
 
-async def check_stored(reporter: Reporter, records: Records) -> None:
-    """Every answered event once and as it was sent, nothing else, and rollups that add up to the same."""
-    rows = await records.rows(
-        """SELECT e.event_id, s.customer_external_id, e.quantity
-           FROM usage_events e JOIN subscriptions s USING (tenant_id, subscription_id) WHERE e.tenant_id = %s""",
-        reporter.tenant_id,
-    )
-    assert len(rows) == len(reporter.stored)
-    assert {row[0]: (row[1], row[2]) for row in rows} == reporter.stored
-    keys = await records.one("SELECT count(*) FROM usage_keys WHERE tenant_id = %s", reporter.tenant_id)
-    assert keys == len(rows)
-    totals: dict[str, Decimal] = defaultdict(Decimal)
-    for customer, value in reporter.stored.values():
-        totals[customer] += value
-    rolled_up = await records.rows(
-        """SELECT s.customer_external_id, sum(r.value_sum), sum(r.event_count)
-           FROM usage_rollups r JOIN subscriptions s USING (tenant_id, subscription_id)
-           WHERE r.tenant_id = %s GROUP BY 1""",
-        reporter.tenant_id,
-    )
-    assert {row[0]: row[1] for row in rolled_up} == totals
-    assert sum(row[2] for row in rolled_up) == len(reporter.stored)
-
-
 async def lag(here: LocalInstallation) -> float:
     """Messages that the router's consumer group hasn't acknowledged, as its metrics say."""
     async with aiohttp.ClientSession() as session, session.get(here.roles["router"].metrics_url) as answer:
@@ -187,7 +164,7 @@ async def run(here: LocalInstallation, admin_key: str, tell: Callable[[str], Non
         await until(all_handled, seconds=PATIENCE_SECONDS, what="every event to be handled and the lag to be gone")
         recovered = time.monotonic()
         for reporter in reporters:
-            await check_stored(reporter, records)
+            await usage_is_stored_once(reporter.tenant_id, reporter.stored, records)
         assert not any((await records.misfortunes()).values()), await records.misfortunes()
         for role, pid in pids.items():
             assert here.roles[role].running, here.roles[role].log_tail()

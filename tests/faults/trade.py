@@ -21,7 +21,8 @@ from corebilling.cli.demo.expected import invoice_cents
 AFTER_GRACE = timedelta(hours=3)
 PATIENCE_SECONDS = 180.0
 FREE_PLANS = ("free-a", "free-b", "free-c")
-_MOVERS = 8
+_MOVERS, _MOVES = 4, 5
+"""So many subscriptions change at a time, each so often, and never again: what its last event told stays to be seen."""
 _OPEN_HOURS = 3
 """Usage is reported for the first hours of the month that the clock stands in, while that month is open and while it closes."""
 _BATCH = 40
@@ -50,6 +51,7 @@ class Tenant:
         self.usage: dict[str, tuple[str, Decimal]] = {}
         self.used: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
         self.plans: dict[str, str] = {}
+        self._moving: dict[str, int] = {}
         self.paid: set[str] = set()
         self.published: dict[str, int] = {}
         self._rng = random.Random(name)
@@ -72,12 +74,6 @@ class Tenant:
         listener.secret = endpoint["secret"]
         tenant.customers = world.customers(customers)
         await world.create_customers(setup, tenant.customers, lambda _: None)
-        for number in range(_MOVERS):
-            mover = f"mover-{number}"
-            await setup.post("/v1/customers", {"external_id": mover, "name": mover})
-            order = {"customer_id": mover, "plan": FREE_PLANS[0], "external_id": mover}
-            await setup.post("/v1/subscriptions", order)
-            tenant.plans[mover] = FREE_PLANS[0]
         await advance(setup, month_start(0) + AFTER_GRACE)
         return tenant
 
@@ -132,11 +128,25 @@ class Tenant:
 
     async def _move(self) -> None:
         """One more plan change of some subscription; each of them waits for its answer, so the last one is known."""
-        mover = self._rng.choice(list(self.plans))
+        if len(self._moving) < _MOVERS:
+            await self._sell()
+        mover = self._rng.choice(list(self._moving))
         plan = self._rng.choice([each for each in FREE_PLANS if each != self.plans[mover]])
         await self.client.post(f"/v1/subscriptions/{mover}/change", {"plan": plan}, key=str(uuid4()))
         self.plans[mover] = plan
+        self._moving[mover] += 1
+        if self._moving[mover] == _MOVES:
+            del self._moving[mover]
         self.done["changes"] += 1
+
+    async def _sell(self) -> None:
+        mover = f"mover-{len(self.plans)}"
+        await self.client.post("/v1/customers", {"external_id": mover, "name": mover}, key=f"customer-{mover}")
+        order = {"customer_id": mover, "plan": FREE_PLANS[0], "external_id": mover}
+        await self.client.post("/v1/subscriptions", order, key=f"subscription-{mover}")
+        self.plans[mover] = FREE_PLANS[0]
+        self._moving[mover] = 0
+        self.done["sales"] += 1
 
     async def _publish(self) -> None:
         number = len(self.published)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
@@ -81,28 +82,28 @@ def custom_events_arrived_once(tenant: Tenant) -> None:
     assert not several, f"{tenant.name} published once what arrived under several ids: {list(several.items())[:3]}"
 
 
-async def usage_is_stored_once(tenant: Tenant, records: Records) -> None:
+async def usage_is_stored_once(tenant_id: str, usage: Mapping[str, tuple[str, Decimal]], records: Records) -> None:
     """Every answered usage event is there once and as it was sent, nothing else is, and the rollups add up to it."""
     rows = await records.rows(
         """SELECT e.event_id, s.customer_external_id, e.quantity
            FROM usage_events e JOIN subscriptions s USING (tenant_id, subscription_id) WHERE e.tenant_id = %s""",
-        tenant.id,
+        tenant_id,
     )
-    assert len(rows) == len(tenant.usage), f"{len(rows)} usage events are stored, {len(tenant.usage)} were answered"
-    assert {row[0]: (row[1], row[2]) for row in rows} == tenant.usage, (
-        "usage is stored differently from how it was sent"
-    )
+    assert len(rows) == len(usage), f"{len(rows)} usage events are stored, {len(usage)} were answered"
+    keys = await records.one("SELECT count(*) FROM usage_keys WHERE tenant_id = %s", tenant_id)
+    assert keys == len(rows), f"{keys} keys of usage are taken by {len(rows)} events"
+    assert {row[0]: (row[1], row[2]) for row in rows} == usage, "usage is stored differently from how it was sent"
     totals: dict[str, Decimal] = defaultdict(Decimal)
-    for customer, value in tenant.usage.values():
+    for customer, value in usage.values():
         totals[customer] += value
     rolled_up = await records.rows(
         """SELECT s.customer_external_id, sum(r.value_sum), sum(r.event_count)
            FROM usage_rollups r JOIN subscriptions s USING (tenant_id, subscription_id)
            WHERE r.tenant_id = %s GROUP BY 1""",
-        tenant.id,
+        tenant_id,
     )
     assert {row[0]: row[1] for row in rolled_up} == totals, "rollups of usage don't add up to its events"
-    assert sum(row[2] for row in rolled_up) == len(tenant.usage), "rollups count other events than there are"
+    assert sum(row[2] for row in rolled_up) == len(usage), "rollups count other events than there are"
 
 
 async def invoices_are_right(tenant: Tenant, records: Records) -> int:
