@@ -27,7 +27,7 @@ QUEUE = 4000
 
 
 class Attempted(msgspec.Struct, frozen=True):
-    """An attempt was made, begun and signed `at`. `limited`: its end may make room for another of its endpoint."""
+    """An attempt was made, begun and signed `at`. `counted`: its end makes room for another of its endpoint."""
 
     tenant_id: UUID
     delivery_id: UUID
@@ -38,7 +38,7 @@ class Attempted(msgspec.Struct, frozen=True):
     verdict: Verdict
     url: str
     signature: str | None
-    limited: bool
+    counted: bool
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -167,7 +167,7 @@ class Recorder:
                     metrics.DEAD.inc()
                 else:
                     self._on_due(outcome.ended_at + outcome.verdict.wait)
-            if isinstance(outcome, Attempted) and outcome.limited:
+            if isinstance(outcome, Attempted) and outcome.counted:
                 self._on_due(now)
 
 

@@ -15,13 +15,17 @@ from corebilling.webhook.queries.deliveries import DescribeTargetsRow
 
 
 class Target(msgspec.Struct, frozen=True):
-    """An endpoint as posts need it. `problem` says why nothing can go there; `most_held` is what a limit leaves room for."""
+    """An endpoint as posts need it. `problem` says why nothing can go there; `most_held` is what a limit leaves room for.
+
+    `counted`: what is under lease is counted over all workers, so each end makes room.
+    """
 
     url: URL
     url_text: str
     private: bool
     retries: RetryPolicy
     most_held: int | None = None
+    counted: bool = False
     problem: str | None = None
     scheme: signing.Scheme = "hmac"
     keys: tuple[bytes, ...] = ()
@@ -39,14 +43,14 @@ class Target(msgspec.Struct, frozen=True):
 def opened(row: DescribeTargetsRow, box: SecretBox, *, allow_private: bool, retries: RetryPolicy) -> Target:
     """The target that the endpoint describes. Raises SecretsError where what it keeps encrypted can't be read."""
     private = allow_private and row.sandbox
-    policy, most_held = retries.following(row.retry_schedule), _most_held(row)
+    policy, most_held, counted = retries.following(row.retry_schedule), _most_held(row), row.max_concurrency is not None
     problem = addresses.url_refusal(row.url, allow_private=private)
     if problem is not None:
-        return Target(URL(), row.url, private, policy, most_held, problem)
+        return Target(URL(), row.url, private, policy, most_held, counted, problem)
     secrets = (row.secret_sealed, row.previous_secret_sealed)
     privates = (row.ed25519_sealed, row.previous_ed25519_sealed)
     return Target(
-        URL(row.url), row.url, private, policy, most_held,
+        URL(row.url), row.url, private, policy, most_held, counted,
         scheme=msgspec.convert(row.signature, signing.Scheme),
         keys=tuple(signing.secret_key(box.open(sealed)) for sealed in secrets if sealed is not None),
         ed25519_keys=tuple(signing.private_key(box.open(sealed)) for sealed in privates if sealed is not None),

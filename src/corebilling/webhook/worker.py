@@ -224,7 +224,7 @@ class DeliveryWorker:
         await self._recorder.put(
             Attempted(
                 job.tenant_id, job.delivery_id, job.endpoint_id, now, done_at, answer, verdict, job.target.url_text,
-                signature, job.target.most_held is not None,
+                signature, job.target.counted,
             )
         )  # fmt: skip
         surplus = lane.settle(succeeded=verdict.status == "delivered", seconds=answer.duration_ms / 1000)
