@@ -111,14 +111,22 @@ WHERE e.shard = ANY (@shards::smallint[]) AND e.status = 'failed' AND e.next_att
 GROUP BY e.tenant_id, e.resource_id;
 
 -- name: Backlog :one
--- Counts what waits to be published (up to a bound: it is a gauge) and finds about the oldest.
+-- Counts what waits to be published and what is parked (up to a bound: they are gauges), and finds what has waited longest for
+-- its first publication: what is replayed or requeued is old by nature.
 -- nullable: oldest_id
-SELECT count(*)::bigint AS waiting, (array_agg(b.event_id ORDER BY b.event_id))[1]::uuid AS oldest_id
-FROM (
-  SELECT e.event_id, e.tenant_id FROM billing_events e
-  WHERE e.shard = ANY (@shards::smallint[]) AND e.status IN ('pending', 'failed')
-  LIMIT @max_rows::integer
-) AS b;
+SELECT
+  (SELECT count(w.tenant_id) FROM (
+    SELECT e.tenant_id FROM billing_events e
+    WHERE e.shard = ANY (@shards::smallint[]) AND e.status IN ('pending', 'failed') LIMIT @max_rows::integer
+  ) AS w)::bigint AS waiting,
+  (SELECT count(p.tenant_id) FROM (SELECT r.tenant_id FROM inbox_retry r LIMIT @max_rows::integer) AS p)::bigint AS parked,
+  (SELECT o.event_id FROM unnest(@shards::smallint[]) AS held(shard) CROSS JOIN LATERAL (
+    SELECT f.event_id FROM (
+      SELECT c.event_id, c.republished FROM billing_events c
+      WHERE c.shard = held.shard AND c.status IN ('pending', 'failed') ORDER BY c.event_id LIMIT @look_at::integer
+    ) AS f
+    WHERE f.republished = 0 ORDER BY f.event_id LIMIT 1
+  ) AS o ORDER BY o.event_id LIMIT 1)::uuid AS oldest_id;
 
 -- name: RequeueEvents :many
 -- Brings events that couldn't be published back to the dispatcher.

@@ -22,6 +22,7 @@ HANDLE_SECONDS = Histogram(
 )
 HANDLED = Counter("corebilling_event_router_handled", "Events handled and committed", ["consumer"])
 PARKED = Counter("corebilling_event_router_parked", "Events put aside after a failure, or behind one", ["consumer"])
+PARKED_EVENTS = Gauge("corebilling_event_router_parked_events", "Events that wait for another attempt, or behind one")
 DEAD_LETTERS = Counter("corebilling_event_router_dead_letters", "Events given up", ["consumer"])
 REDELIVERED = Counter(
     "corebilling_event_router_duplicates", "Deliveries of events already taken charge of", ["consumer"]

@@ -17,6 +17,7 @@ from corebilling.platform.bus import metrics, wire
 from corebilling.platform.bus.handlers import Subscriptions
 from corebilling.platform.bus.leases import Leases
 from corebilling.platform.bus.port import Bus, Outcome
+from corebilling.platform.bus.replayed import ReplaySweep
 from corebilling.platform.db import Database
 from corebilling.platform.queries import outbox as outbox_queries
 from corebilling.platform.queries import sweep as queries
@@ -28,6 +29,7 @@ _MOST_AT_ONCE = 50_000
 _STRIDE = timedelta(hours=1)
 _GAUGE_SECONDS = 5.0
 _GAUGE_ROWS = 100_000
+_GAUGE_LOOK_AT = 1_000
 _ROTATE_SECONDS = 3600.0
 _DAYS_AHEAD = 7
 
@@ -55,6 +57,7 @@ class Housekeeping:
         self._bus = bus
         self._clock = clock
         self._subscriptions = subscriptions
+        self._replays = ReplaySweep(db, bus, clock, subscriptions)
         self._durable = durable
         self._leases = leases
         self._sweep_after = sweep_after
@@ -80,6 +83,7 @@ class Housekeeping:
             turns = await queries.start_sweep(tx.conn, now=now, next_due_at=now + self._sweep_every)
         if not turns:
             return
+        await self._replays.sweep(before)
         oldest, end = first_id_at(before - timedelta(days=self._retention_days + 1)), first_id_at(before)
         after, settled, sent = max(turns[0], oldest), None, 0
         while after < end and sent < _MOST_AT_ONCE:
@@ -138,13 +142,16 @@ class Housekeeping:
         return sent
 
     async def refresh_gauges(self) -> None:
-        """How much waits in the shards held here, and how old the oldest is."""
+        """How much waits in the shards held here, how old the oldest is, and how much is parked."""
         async with self._db.system() as tx:
-            row = await outbox_queries.backlog(tx.conn, shards=list(self._leases.usable()), max_rows=_GAUGE_ROWS)
-        metrics.PENDING.set(row.waiting if row else 0)
-        oldest = row.oldest_id if row else None
-        age = self._clock().timestamp() - (oldest.int >> 80) / 1000 if oldest else 0.0
-        metrics.LAG_SECONDS.set(max(0.0, age))
+            row = await outbox_queries.backlog(
+                tx.conn, shards=list(self._leases.usable()), max_rows=_GAUGE_ROWS, look_at=_GAUGE_LOOK_AT
+            )
+        assert row is not None
+        metrics.PENDING.set(row.waiting)
+        metrics.PARKED_EVENTS.set(row.parked)
+        age = self._clock() - made_at(row.oldest_id) if row.oldest_id else timedelta()
+        metrics.LAG_SECONDS.set(max(0.0, age.total_seconds()))
 
     async def rotate(self) -> None:
         """Make the next days' partitions and drop those past retention. The inbox remembers longer than the outbox."""

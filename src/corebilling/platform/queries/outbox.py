@@ -87,6 +87,7 @@ class BacklogRow(msgspec.Struct, frozen=True, gc=False):
     """A row of Backlog."""
 
     waiting: int
+    parked: int
     oldest_id: UUID | None
 
 
@@ -400,19 +401,26 @@ async def waiting_resources(
 
 
 BACKLOG: Final = """-- platform/outbox.sql: Backlog
-SELECT count(*)::bigint AS waiting, (array_agg(b.event_id ORDER BY b.event_id))[1]::uuid AS oldest_id
-FROM (
-  SELECT e.event_id, e.tenant_id FROM billing_events e
-  WHERE e.shard = ANY ($1::smallint[]) AND e.status IN ('pending', 'failed')
-  LIMIT $2::integer
-) AS b
+SELECT
+  (SELECT count(w.tenant_id) FROM (
+    SELECT e.tenant_id FROM billing_events e
+    WHERE e.shard = ANY ($1::smallint[]) AND e.status IN ('pending', 'failed') LIMIT $2::integer
+  ) AS w)::bigint AS waiting,
+  (SELECT count(p.tenant_id) FROM (SELECT r.tenant_id FROM inbox_retry r LIMIT $2::integer) AS p)::bigint AS parked,
+  (SELECT o.event_id FROM unnest($1::smallint[]) AS held(shard) CROSS JOIN LATERAL (
+    SELECT f.event_id FROM (
+      SELECT c.event_id, c.republished FROM billing_events c
+      WHERE c.shard = held.shard AND c.status IN ('pending', 'failed') ORDER BY c.event_id LIMIT $3::integer
+    ) AS f
+    WHERE f.republished = 0 ORDER BY f.event_id LIMIT 1
+  ) AS o ORDER BY o.event_id LIMIT 1)::uuid AS oldest_id
 """
 
 
-async def backlog(conn: Connection, *, shards: Sequence[int | None], max_rows: int) -> BacklogRow | None:
-    """Counts what waits to be published (up to a bound: it is a gauge) and finds about the oldest."""
+async def backlog(conn: Connection, *, shards: Sequence[int | None], max_rows: int, look_at: int) -> BacklogRow | None:
+    """Counts what waits to be published and what is parked (up to a bound: they are gauges), and finds what has waited longest for its first publication: what is replayed or requeued is old by nature."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(BacklogRow))
-    await _cur.execute(BACKLOG, (list(shards), max_rows))
+    await _cur.execute(BACKLOG, (list(shards), max_rows, look_at))
     _row: BacklogRow | None = await _cur.fetchone()
     return _row
 
