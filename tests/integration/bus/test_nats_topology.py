@@ -1,15 +1,18 @@
 """What NATS is told to keep and deliver, what an operator is told about it, and how far a consumer has come."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from backbone import until
 from corebilling.platform.bus.nats import NatsBus
-from corebilling.platform.bus.port import Level, OutgoingMessage
+from corebilling.platform.bus.port import BusUnavailable, Level, OutgoingMessage
 from corebilling.platform.clock import wall_clock
+from nats_cluster import NatsCluster
 
 DURABLE = "topology"
 
@@ -87,3 +90,33 @@ async def test_a_group_has_handled_what_lies_before_its_oldest_message(bus: Nats
     await until(one_left, "both acknowledged")
     assert await bus.has_handled(DURABLE, middle), "what is left came later, and another subject is not the group's"
     assert not await bus.has_handled(DURABLE, wall_clock())
+
+
+async def test_replicas_are_raised_on_a_cluster_and_a_lost_server_is_told_of(reachable_path: Path) -> None:
+    with NatsCluster(reachable_path) as cluster:
+        alone = NatsBus(cluster.url)
+        await alone.connect()
+        await alone.declare(DURABLE, ["rating.failed"])
+        await alone.close()
+        bus = NatsBus(cluster.url, replicas=3)
+        await bus.connect(declare=False)
+        errors = [f for f in await bus.inspect(DURABLE, ["rating.failed"]) if f.level is Level.ERROR]
+        assert ["replicas is 1, not 3" in finding.what for finding in errors] == [True]
+        assert len(await bus.declare(DURABLE, ["rating.failed"])) == 1
+
+        async def levels() -> set[Level]:
+            try:
+                return {finding.level for finding in await bus.inspect(DURABLE, ["rating.failed"])}
+            except BusUnavailable:  # between two leaders
+                return set()
+
+        async def well() -> bool:
+            return await levels() == {Level.OK}
+
+        async def warned() -> bool:
+            return Level.WARNING in await levels()
+
+        await until(well, "three replicas in step")
+        await asyncio.to_thread(cluster.servers[0].kill)
+        await until(warned, "the loss of a server told")
+        await bus.close()

@@ -23,6 +23,7 @@ from nats.js.errors import NoStreamResponseError
 
 from corebilling.kernel.errors import Invalid
 from corebilling.platform.bus.nats_access import NatsAccess
+from corebilling.platform.bus.nats_findings import examine
 from corebilling.platform.bus.nats_subscription import NatsSubscription
 from corebilling.platform.bus.nats_topology import (
     ACKNOWLEDGE_SECONDS,
@@ -163,7 +164,7 @@ class NatsBus:
 
     async def inspect(self, durable: str, subjects: Sequence[str]) -> Sequence[Finding]:
         _, js = self._connected()
-        return await self.topology.inspect(js, durable, subjects)
+        return await examine(self.topology, js, durable, subjects)
 
     async def backlog(self, durable: str) -> int | None:
         _, js = self._connected()

@@ -25,18 +25,17 @@ from nats.js.api import (
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NotFoundError
 
-from corebilling.platform.bus.port import BusUnavailable, Finding, Level
+from corebilling.platform.bus.port import BusUnavailable
 
 ACKNOWLEDGE_SECONDS = 10.0
 """What a killed router held comes again after this long; one at work asks for more every third of it."""
 _MAX_UNACKNOWLEDGED = 20_000
 _DUPLICATE_SECONDS = 120.0
-_NEARLY_FULL = 0.8
 
 TROUBLE = (NatsError, JetStreamError, OSError, TimeoutError)
 """What the client raises when the server can't be asked or says no."""
 
-_DECLARE = "run `corebilling bus declare`"
+DECLARE = "run `corebilling bus declare`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,8 @@ class Topology:
         except TROUBLE as error:
             raise BusUnavailable(f"the stream {self.stream} can't be declared: {error!r}") from error
         if info is not None and not was_there:
-            for difference in self._differences(info.config):
-                logger.warning("stream {}: {}; {}", self.stream, difference, _DECLARE)
+            for difference in self.differences(info.config):
+                logger.warning("stream {}: {}; {}", self.stream, difference, DECLARE)
 
     async def declare(self, js: JetStreamContext, durable: str, subjects: Sequence[str]) -> list[str]:
         """Make or mend stream and consumer; a line for each change. Raises BusUnavailable.
@@ -97,7 +96,7 @@ class Topology:
             if info is None:
                 await js.add_stream(self.wanted_stream())
                 done.append(f"stream {self.stream} made")
-            elif differences := self._differences(info.config):
+            elif differences := self.differences(info.config):
                 await js.update_stream(self._mended(info.config))
                 done += [f"stream {self.stream} mended: {difference}" for difference in differences]
             if await consumer_info(js, self.stream, durable) is None:
@@ -107,70 +106,14 @@ class Topology:
             raise BusUnavailable(f"the stream {self.stream} can't be declared: {error!r}") from error
         return done
 
-    async def inspect(self, js: JetStreamContext, durable: str, subjects: Sequence[str]) -> list[Finding]:
-        """What is there against what is wanted. Raises BusUnavailable."""
-        try:
-            info = await stream_info(js, self.stream)
-            if info is None:
-                return [Finding(Level.ERROR, f"there is no stream {self.stream}", _DECLARE)]
-            consumer = await consumer_info(js, self.stream, durable)
-        except TROUBLE as error:
-            raise BusUnavailable(f"NATS: {error!r}") from error
-        return [*self._stream_findings(info), *self._consumer_findings(durable, subjects, consumer)]
-
-    def _stream_findings(self, info: StreamInfo) -> list[Finding]:
-        found = [
-            Finding(Level.ERROR, f"stream {self.stream}: {difference}", _DECLARE)
-            for difference in self._differences(info.config)
-        ]
-        behind = [peer for peer in (info.cluster.replicas if info.cluster else None) or [] if not peer.current]
-        for peer in behind:
-            state = "is offline" if peer.offline else f"is {peer.lag or 0} messages behind"
-            found.append(
-                Finding(Level.WARNING, f"replica {peer.name} of stream {self.stream} {state}", "look at that server")
-            )
-        room = info.config.max_bytes
-        if room and room > 0 and info.state.bytes > _NEARLY_FULL * room:
-            found.append(
-                Finding(
-                    Level.WARNING,
-                    f"stream {self.stream} holds {info.state.bytes} of {room} bytes",
-                    "raise its max_bytes; a full stream refuses events and they wait in the outbox",
-                )
-            )
-        summary = f"stream {self.stream}: {info.state.messages} messages, {info.config.num_replicas or 1} replicas"
-        return found or [Finding(Level.OK, summary)]
-
-    def _consumer_findings(self, durable: str, subjects: Sequence[str], consumer: ConsumerInfo | None) -> list[Finding]:
-        if consumer is None:
-            return [Finding(Level.ERROR, f"there is no consumer {durable} on stream {self.stream}", _DECLARE)]
-        found = []
-        if consumer.paused:
-            found.append(Finding(Level.ERROR, f"consumer {durable} is paused", "resume it: `nats consumer resume`"))
-        if _word(consumer.config.ack_policy) != AckPolicy.EXPLICIT.value:
-            found.append(
-                Finding(Level.ERROR, f"consumer {durable} doesn't acknowledge one by one", "delete it; routers make it")
-            )
-        wanted = {f"{self.prefix}.{subject}" for subject in subjects}
-        there = set(consumer.config.filter_subjects or [consumer.config.filter_subject or f"{self.prefix}.>"])
-        missing = [] if f"{self.prefix}.>" in there else sorted(wanted - there)
-        if missing:
-            found.append(
-                Finding(
-                    Level.WARNING,
-                    f"consumer {durable} leaves out {', '.join(missing)}",
-                    "routers of this release add them when they join: start one",
-                )
-            )
-        return found or [Finding(Level.OK, f"consumer {durable}: {unacknowledged(consumer)} not acknowledged")]
-
-    def _differences(self, config: StreamConfig) -> list[str]:
+    def differences(self, config: StreamConfig) -> list[str]:
+        """What of a stream isn't as it should be, in words."""
         wanted = self.wanted_stream()
         pairs: list[tuple[str, Any, Any]] = [
             ("subjects", config.subjects, wanted.subjects),
-            ("retention", _word(config.retention), _word(wanted.retention)),
-            ("storage", _word(config.storage), _word(wanted.storage)),
-            ("discard", _word(config.discard), _word(wanted.discard)),
+            ("retention", word(config.retention), word(wanted.retention)),
+            ("storage", word(config.storage), word(wanted.storage)),
+            ("discard", word(config.discard), word(wanted.discard)),
             ("max_age in seconds", config.max_age or 0, wanted.max_age),
             ("duplicate_window in seconds", config.duplicate_window, wanted.duplicate_window),
             ("replicas", config.num_replicas or 1, wanted.num_replicas),
@@ -234,5 +177,6 @@ async def oldest_unacknowledged(js: JetStreamContext, consumer: ConsumerInfo) ->
     return min(times, default=None)
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """An enum's value, which the client gives as text where the server sent it."""
     return str(getattr(value, "value", value))
