@@ -79,6 +79,7 @@ class Trial:
         """Each claim of the verdict; answers what was there to be checked."""
         records, tenants, echoes = self.records, self.tenants, self.echoes
         events = await verdict.every_event_was_taken_once(records, self.pairs)
+        await verdict.no_event_led_to_another_twice(records)
         await verdict.only_poison_died(records, self.pairs, echoes)
         webhooks = sum([await verdict.every_webhook_arrived_under_one_id(tenant, records) for tenant in tenants])
         invoices = sum([await verdict.invoices_are_right(tenant, records) for tenant in tenants])

@@ -23,6 +23,11 @@ SELECT e.event_id::text, e.subject,
        e.event_id > (SELECT w.endpoint_id FROM webhook_endpoints w WHERE w.tenant_id = e.tenant_id)
 FROM billing_events e WHERE e.tenant_id = %s AND e.subject = ANY (%s)
 """
+_TWICE = """
+SELECT c.subject, e.subject, count(*) FROM billing_events e
+JOIN billing_events c ON c.tenant_id = e.tenant_id AND c.event_id = e.causation_id
+GROUP BY 1, 2, e.causation_id, e.resource_id HAVING count(*) > 1 LIMIT 5
+"""
 _ENTITLED = """
 SELECT s.external_id, p.code, s.status, n.status, n.seq, (
   SELECT max(e.resource_seq) FROM billing_events e
@@ -41,6 +46,14 @@ async def every_event_was_taken_once(records: Records, pairs: Pairs) -> int:
     missing = await records.missing(pairs)
     assert not missing, f"events that a consumer never took, by consumer and subject: {missing}"
     return int(await records.one("SELECT count(*) FROM billing_events"))
+
+
+async def no_event_led_to_another_twice(records: Records) -> None:
+    """However often an event was delivered, what its handlers told in turn was told once."""
+    twice = await records.rows(_TWICE)
+    assert not twice, (
+        f"events that led to the same event of the same resource several times (cause, event, times): {twice}"
+    )
 
 
 async def only_poison_died(records: Records, pairs: Pairs, echoes: Echoes) -> None:
