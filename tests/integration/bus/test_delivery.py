@@ -135,6 +135,27 @@ async def test_the_sweep_publishes_again_what_the_stream_has_lost(
     assert count(owner, "billing_events", "republished > 0") == 2
 
 
+async def test_the_sweep_finds_a_replayed_event_that_was_lost(db: Database, bus: NatsBus, owner: Owner) -> None:
+    """Its id lies behind where the sweep has found everything settled."""
+    tenant, consumers = uuid4(), (consumer("first"), consumer("second"))
+    async with running(
+        dispatcher(db, bus, *consumers, sweep_after=AT_ONCE, sweep_every=SOON), router(db, bus, *consumers)
+    ):
+        await send(db, event(tenant, "1"))
+        await until(lambda: count(owner, "seen") == 2, "both")
+        settled = "swept_to >= (SELECT max(event_id::text)::uuid FROM billing_events)"
+        await until(lambda: count(owner, "outbox_sweep", settled) == 1, "the sweep found that settled")
+        await change(owner, "DELETE FROM inbox WHERE consumer = 'second'")
+        await change(
+            owner,
+            "WITH lost AS (UPDATE billing_events SET republished = 1, replay_for = 'second' RETURNING tenant_id, event_id) "
+            "INSERT INTO outbox_replayed SELECT tenant_id, event_id, 'second', now() FROM lost",
+        )
+        await until(lambda: count(owner, "seen") == 3, "the one that it is for")
+        await until(lambda: count(owner, "outbox_replayed") == 0, "forgotten")
+    assert [name for _, _, name in seen(owner)].count("second") == 2
+
+
 async def test_the_sweep_finds_what_is_lost_while_others_keep_coming(db: Database, bus: NatsBus, owner: Owner) -> None:
     tenant = uuid4()
     await send(db, event(tenant, "1000000"))

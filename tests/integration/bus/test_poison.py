@@ -106,6 +106,7 @@ async def test_a_replay_for_one_consumer_reaches_no_other(db: Database, bus: Nat
         again = "UPDATE billing_events SET status = 'pending', republished = republished + 1, replay_for = 'second'"
         await change(owner, again)
         await until(lambda: count(owner, "inbox") == 1, "the replay")
+        await until(lambda: count(owner, "outbox_replayed") == 1, "the sweep knows of it")
         await change(owner, again)
         await until(lambda: count(owner, "billing_events", "status = 'dispatched'") == 1, "a replay of what is taken")
         await send(db, event(uuid4(), "2"))

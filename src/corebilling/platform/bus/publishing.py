@@ -9,6 +9,7 @@ from corebilling.platform.bus import metrics, wire
 from corebilling.platform.bus.claims import Claimed
 from corebilling.platform.bus.pace import backoff
 from corebilling.platform.bus.port import Outcome, PublishResult
+from corebilling.platform.bus.replayed import note_replayed
 from corebilling.platform.db import Database, Tx
 from corebilling.platform.queries import deadletters as dead_queries
 from corebilling.platform.queries import outbox as queries
@@ -42,9 +43,9 @@ class Marks:
         if not done and not refused:
             return []
         async with self._db.system() as tx:
-            marked = 0
+            marked: set[UUID] = set()
             if done:
-                marked = len(
+                marked = set(
                     await queries.mark_dispatched(
                         tx.conn,
                         now=now,
@@ -55,8 +56,10 @@ class Marks:
                         owner=self._owner,
                     )
                 )
+            if replayed := [row for row in done if row.republished and row.event_id in marked]:
+                await note_replayed(tx, replayed, now)
             put_off = await self._refuse(tx, refused, tokens, now) if refused else []
-        metrics.DISPATCHED.inc(marked)
+        metrics.DISPATCHED.inc(len(marked))
         metrics.DISPATCH_ERRORS.labels("message").inc(len(refused))
         return put_off
 

@@ -90,12 +90,11 @@ class Housekeeping:
             found, after = await self._unsettled(after, end, before)
             if found and settled is None:
                 settled = UUID(int=found[0].event_id.int - 1)
-            overdue = [row for row in found if row.overdue]
-            repeated = await self._republish(overdue)
+            repeated, in_trouble = await self._republish([row for row in found if row.overdue])
             await self._note(repeated, settled or after)
             sent += len(repeated)
-            if len(repeated) < len(overdue):
-                return  # the bus is in trouble: the rest waits for the next sweep
+            if in_trouble:
+                return  # the rest waits for the next sweep
 
     async def _unsettled(self, after: UUID, end: UUID, before: datetime) -> tuple[list[FindUnsettledRow], UUID]:
         """The next events that somebody hasn't taken, and up to where that is known; an hour of ids at a time, so that no
@@ -131,15 +130,16 @@ class Housekeeping:
                 )
             await queries.finish_sweep(tx.conn, swept_to=settled, due_at=now + self._sweep_every)
 
-    async def _republish(self, lost: list[FindUnsettledRow]) -> list[FindUnsettledRow]:
+    async def _republish(self, lost: list[FindUnsettledRow]) -> tuple[list[FindUnsettledRow], bool]:
+        """Those that the bus took, and whether it left any without an answer."""
         if not lost:
-            return []
+            return [], False
         results = await self._bus.publish([wire.encode_again(row, row.republished + 1) for row in lost])
         sent = [row for row, result in zip(lost, results, strict=True) if result.outcome is Outcome.ACKNOWLEDGED]
         metrics.REPUBLISHED.inc(len(sent))
         if sent:
             logger.warning("{} dispatched events were never handled and are published again", len(sent))
-        return sent
+        return sent, any(result.outcome is Outcome.UNKNOWN for result in results)
 
     async def refresh_gauges(self) -> None:
         """How much waits in the shards held here, how old the oldest is, and how much is parked."""

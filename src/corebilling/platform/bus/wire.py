@@ -11,6 +11,7 @@ from corebilling.kernel.errors import Invalid
 from corebilling.platform.bus.outbox import refuse_foreign_tenant
 from corebilling.platform.bus.port import OutgoingMessage
 from corebilling.platform.queries.outbox import ClaimEventsRow, ClaimInTurnRow
+from corebilling.platform.queries.replayed import LostReplaysRow
 from corebilling.platform.queries.sweep import FindUnsettledRow
 
 _encode = msgspec.json.Encoder().encode
@@ -32,13 +33,15 @@ def encode(row: ClaimEventsRow | ClaimInTurnRow) -> OutgoingMessage:
     return _encoded(row, row.republished, row.replay_for)
 
 
-def encode_again(row: ClaimEventsRow | FindUnsettledRow, attempt: int) -> OutgoingMessage:
+def encode_again(
+    row: ClaimEventsRow | FindUnsettledRow | LostReplaysRow, attempt: int, *, replay_for: str | None = None
+) -> OutgoingMessage:
     """A deliberate repetition for whoever hasn't taken the event; `attempt` makes its message id a new one."""
-    return _encoded(row, attempt, None)
+    return _encoded(row, attempt, replay_for)
 
 
 def _encoded(
-    row: ClaimEventsRow | ClaimInTurnRow | FindUnsettledRow, attempt: int, replay_for: str | None
+    row: ClaimEventsRow | ClaimInTurnRow | FindUnsettledRow | LostReplaysRow, attempt: int, replay_for: str | None
 ) -> OutgoingMessage:
     event = CloudEvent(
         id=row.event_id,
