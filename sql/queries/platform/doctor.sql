@@ -63,8 +63,8 @@ CROSS JOIN LATERAL (
 ORDER BY e.event_id LIMIT 1;
 
 -- name: SweepState :one
--- Whether the sweep should have run long ago, and up to which id it found everything settled.
-SELECT (due_at < @late_before)::boolean AS late, swept_to FROM outbox_sweep;
+-- Whether the next sweep should have run long ago, and up to which id all is settled. Before the first one nothing is late.
+SELECT (due_at > '-infinity' AND due_at < @late_before)::boolean AS late, swept_to FROM outbox_sweep;
 
 -- name: ParkedByConsumer :many
 -- What waits for another attempt, and how much of it should have had one.

@@ -199,12 +199,12 @@ async def oldest_unpublished(conn: Connection, *, look_at: int) -> list[OldestUn
 
 
 SWEEP_STATE: Final = """-- platform/doctor.sql: SweepState
-SELECT (due_at < $1)::boolean AS late, swept_to FROM outbox_sweep
+SELECT (due_at > '-infinity' AND due_at < $1)::boolean AS late, swept_to FROM outbox_sweep
 """
 
 
 async def sweep_state(conn: Connection, *, late_before: datetime) -> SweepStateRow | None:
-    """Whether the sweep should have run long ago, and up to which id it found everything settled."""
+    """Whether the next sweep should have run long ago, and up to which id all is settled. Before the first one nothing is late."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(SweepStateRow))
     await _cur.execute(SWEEP_STATE, (late_before,))
     _row: SweepStateRow | None = await _cur.fetchone()
