@@ -168,6 +168,7 @@ def test_a_schedule_that_there_can_not_be_is_refused(text) -> None:
         ("Sun, 01 Mar 2020 12:01:00 GMT", timedelta()),
         ("99999999999999999999", timedelta(days=1)),
         ("soon", None), ("-5", None), ("", None), (None, None), ("١٢", None), ("Sun, 99 Mar 2026 12:01:00 GMT", None),
+        ("Sun, 01 Mar 99999999999999999999 12:01:00 GMT", None), ("Sun, 01 Mar 2026 12:01:00 +99999999999999999", None),
     ],
 )  # fmt: skip
 def test_retry_after_is_read_as_seconds_or_a_date(header, wait) -> None:
