@@ -61,7 +61,7 @@ async def test_each_kind_of_poison_ends_alone_and_is_handled_after_its_mending(
     await bus.publish([_unknown(tenant)])
     async with running(dispatcher(db, bus, careless), router(db, bus, careless)):
         await until(lambda: count(owner, "seen") == len(numbers) - 4, "all others")
-        await until(lambda: count(owner, "inbox_retry") == 2, "the two that might still succeed are parked")
+        await until(lambda: count(owner, "inbox_retry") == 4, "those that might still succeed are parked")
         await change(owner, "UPDATE inbox_retry SET attempts = 9, next_attempt_at = now()")
         await until(lambda: count(owner, "dead_letters") == 5, "each is given up")
     kinds = "SELECT consumer, error_type, split_part(error, ' ', 1) FROM dead_letters ORDER BY 1, 2, 3"
@@ -69,8 +69,8 @@ async def test_each_kind_of_poison_ends_alone_and_is_handled_after_its_mending(
         ("recorder", "CheckViolation", "new"),
         ("recorder", "KeyError", "'reason'"),
         ("recorder", "Undecodable", "the"),
-        ("recorder", "Undecodable", "unknown"),
-        ("router", "Undecodable", "the"),
+        ("recorder", "UnknownHere", "unknown"),
+        ("router", "UnknownHere", "the"),
     ]
 
     owner.execute("ALTER TABLE seen DROP CONSTRAINT small")
@@ -85,14 +85,32 @@ async def test_each_kind_of_poison_ends_alone_and_is_handled_after_its_mending(
     assert count(owner, "dead_letters") == count(owner, "inbox_retry") == 0
 
 
+async def test_an_event_of_a_release_that_is_being_rolled_out_waits_for_it(
+    db: Database, bus: NatsBus, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(router(db, bus)):
+        await bus.publish([_unknown(uuid4())])
+        await until(lambda: count(owner, "inbox_retry", "consumer = 'router' AND attempts > 1") == 1, "tried again")
+    _release(monkeypatch)
+    newer = Consumer("recorder", Recorder("recorder"), {RatingFailedAgain: Recorder.store})
+    await change(owner, "UPDATE inbox_retry SET next_attempt_at = now()")
+    async with running(router(db, bus, newer)):
+        await until(lambda: count(owner, "seen") == 1, "the release that knows it")
+    assert count(owner, "dead_letters") == count(owner, "inbox_retry") == 0
+
+
 async def test_what_is_still_not_understood_returns_to_the_dead_letters(
     db: Database, bus: NatsBus, owner: Owner
 ) -> None:
     async with running(router(db, bus)):
         await bus.publish([OutgoingMessage("x", "rating.failed", uuid4(), b"\xff not JSON \x00"), _unknown(uuid4())])
+        await until(lambda: count(owner, "inbox_retry") == 1, "one might be known to others")
+        await change(owner, "UPDATE inbox_retry SET attempts = 9, next_attempt_at = now()")
         await until(lambda: count(owner, "dead_letters") == 2, "kept")
         async with db.system() as tx:
             assert await deadletters.requeue(tx, Letters(), wall_clock()) == 2
+        await until(lambda: count(owner, "inbox_retry", "attempts > 0") == 1, "tried")
+        await change(owner, "UPDATE inbox_retry SET attempts = 9, next_attempt_at = now()")
         await until(lambda: count(owner, "dead_letters") == 2 and not count(owner, "inbox_retry"), "kept again")
     assert owner.execute("SELECT DISTINCT consumer FROM dead_letters").fetchall() == [("router",)]
 

@@ -62,12 +62,12 @@ class Arrivals:
             return fresh
         behind = [e for e in fresh if (e.envelope.tenant_id, e.envelope.resource_id) in parked]
         waits = ("Waiting", "an earlier event of the same resource is parked")
-        await _park(tx, consumer, behind, attempts=0, due=now, error=waits, now=now)
+        await park(tx, consumer, behind, attempts=0, due=now, error=waits, now=now)
         return [e for e in fresh if (e.envelope.tenant_id, e.envelope.resource_id) not in parked]
 
     async def put_aside(self, tx: Tx, consumer: str, event: Held, error: Exception, now: datetime) -> None:
         if await self._take(tx, consumer, [event]):
-            await _park(tx, consumer, [event], attempts=1, due=now + backoff(1), error=described(error), now=now)
+            await park(tx, consumer, [event], attempts=1, due=now + backoff(1), error=described(error), now=now)
 
     async def _take(self, tx: Tx, consumer: str, events: Sequence[Held]) -> list[Held]:
         new = set(
@@ -133,7 +133,7 @@ async def bury(
     metrics.DEAD_LETTERS.labels(consumer).inc(len(events))
 
 
-async def _park(
+async def park(
     tx: Tx,
     consumer: str,
     events: Sequence[Held],
@@ -143,6 +143,7 @@ async def _park(
     error: tuple[str, str],
     now: datetime,
 ) -> None:
+    """Put events by for an attempt at `due`, the consumer having taken charge of them."""
     await queries.park_events(
         tx.conn, consumer=consumer, attempts=attempts, next_attempt_at=due, now=now, error_type=error[0], error=error[1],
         **_columns(events),

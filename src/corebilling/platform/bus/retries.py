@@ -6,14 +6,15 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from corebilling.events.envelope import Envelope
+from corebilling.events.envelope import CloudEvent, Envelope
 from corebilling.kernel.clock import Clock
-from corebilling.platform.bus.admission import Arrivals, Held, Parked, bury
+from corebilling.platform.bus.admission import MOST_ATTEMPTS, Arrivals, Held, Parked, bury, described
 from corebilling.platform.bus.group import Group, Stopped
 from corebilling.platform.bus.handlers import Consumer
+from corebilling.platform.bus.pace import backoff
 from corebilling.platform.bus.routes import Routes
-from corebilling.platform.bus.undecodable import ROUTER, body_of
-from corebilling.platform.bus.wire import Undecodable, decode_event, decode_payload
+from corebilling.platform.bus.undecodable import NOBODY, ROUTER, body_of
+from corebilling.platform.bus.wire import Undecodable, UnknownHere, decode_event, decode_payload
 from corebilling.platform.db import Database
 from corebilling.platform.queries import inbox as queries
 from corebilling.platform.queries.inbox import DueRetriesRow
@@ -64,7 +65,7 @@ class Retries:
         had just arrived, so that a second router doing the same changes nothing."""
         body = body_of(row.envelope.encode())
         try:
-            event = decode_event(body)
+            event = _own(row, body)
             held = Held(decode_payload(event), body)
         except Undecodable as error:
             await self._give_up(row, error)
@@ -80,13 +81,22 @@ class Retries:
         try:
             if row.subject not in self._handlers[row.consumer]:
                 raise Undecodable(f"{row.consumer} has no handler for {row.subject} any more")  # noqa: TRY301
-            return Held(decode_payload(decode_event(body)), body, row.attempts, row.first_failed_at)
+            return Held(decode_payload(_own(row, body)), body, row.attempts, row.first_failed_at)
         except Undecodable as error:
             await self._give_up(row, error)
             return None
 
     async def _give_up(self, row: DueRetriesRow, error: Undecodable) -> None:
-        now = self._clock()
+        """To the dead letters; what a release beside this one may know has all its attempts first."""
+        now, attempts = self._clock(), row.attempts + 1
+        kind, text = described(error)
+        if isinstance(error, UnknownHere) and attempts < MOST_ATTEMPTS:
+            async with self._db.tenants([row.tenant_id]) as tx:
+                await queries.put_off_retry(
+                    tx.conn, tenant_id=row.tenant_id, consumer=row.consumer, event_id=row.event_id, attempts=attempts,
+                    next_attempt_at=now + backoff(attempts), now=now, error_type=kind, error=text,
+                )  # fmt: skip
+            return
         known: Envelope[None] = Envelope(
             id=row.event_id, subject=row.subject, version=0, tenant_id=row.tenant_id, resource_id=row.resource_id,
             resource_seq=row.resource_seq, correlation_id=row.event_id, causation_id=None, traceparent=None,
@@ -94,5 +104,14 @@ class Retries:
         )  # fmt: skip
         async with self._db.tenants([row.tenant_id]) as tx:
             await queries.drop_retry(tx.conn, tenant_id=row.tenant_id, consumer=row.consumer, event_id=row.event_id)
-            held = Held(known, row.envelope.encode(), row.attempts, row.first_failed_at)
-            await bury(tx, row.consumer, [held], "can't be decoded", error, now)
+            held = Held(known, row.envelope.encode(), attempts, row.first_failed_at)
+            await bury(tx, row.consumer, [held], "can't be decoded", error, now, attempts=attempts)
+
+
+def _own(row: DueRetriesRow, body: bytes) -> CloudEvent:
+    """The event in a row. Raises Undecodable where it says another tenant or event than its row, whose tenant may have written it:
+    who can only write rows of one tenant must not act as another."""
+    event = decode_event(body)
+    if row.tenant_id != NOBODY and (event.tenantid, event.id) != (row.tenant_id, row.event_id):
+        raise Undecodable(f"the row is event {row.event_id} of tenant {row.tenant_id}, what it holds is another")
+    return event

@@ -23,6 +23,10 @@ class Undecodable(Exception):
     """A message that no version of the catalog known here understands; retrying it changes nothing."""
 
 
+class UnknownHere(Undecodable):
+    """A whole event that this release doesn't know. While another is being rolled out, one beside it may: it is tried again."""
+
+
 def message_id(event_id: UUID, attempt: int) -> str:
     """What the bus dedupes by. A deliberate repetition needs a new id, or the bus drops it silently."""
     return f"{event_id}:{attempt}" if attempt else str(event_id)
@@ -75,13 +79,13 @@ def decode_event(body: bytes) -> CloudEvent:
 
 
 def decode_payload(event: CloudEvent) -> Envelope[Any]:
-    """The envelope with its payload. Raises Undecodable for a subject or version that is unknown here, a payload that
-    doesn't fit, or one that names another tenant than the event."""
+    """The envelope with its payload. Raises UnknownHere for a subject or version that this release doesn't know, Undecodable
+    for a payload that doesn't fit, or one that names another tenant than the event."""
     known, decode = BY_SUBJECT.get(event.type), _decode_payload.get(event.type)
     if known is None or decode is None:
-        raise Undecodable(f"the catalog has no subject {event.type}; deploy the release that knows it, then requeue")
+        raise UnknownHere(f"the catalog has no subject {event.type}; deploy the release that knows it, then requeue")
     if event.dataversion > known.version:
-        raise Undecodable(
+        raise UnknownHere(
             f"unknown version {event.dataversion} of {event.type}, {known.version} is the newest here; "
             "deploy the release that knows it, then requeue"
         )
