@@ -1,4 +1,4 @@
-"""Outbox and inbox: partitions, dispatchers, the sweep, what waits and what was given up."""
+"""Outbox, inbox and the log of webhooks: partitions, dispatchers, the sweep, what waits and what was given up."""
 
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -8,7 +8,6 @@ from corebilling.platform.bus.port import Finding, Level
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.queries import doctor as queries
 
-_TABLES = ["billing_events", "inbox"]
 _DAYS_NEEDED = 1
 _DAYS_AHEAD = 7
 _DROPPED_WITHIN_DAYS = 2
@@ -19,6 +18,12 @@ _SWEEP_LATE = timedelta(minutes=10)
 _UNSETTLED_LONG = timedelta(hours=1)
 _OVERDUE = timedelta(minutes=5)
 _DISPATCHER = "start a worker whose WORKER_COMPONENTS have dispatcher"
+_KEPT_BY = {
+    "billing_events": _DISPATCHER,
+    "inbox": _DISPATCHER,
+    "webhook_attempt_log": "start a worker whose WORKER_COMPONENTS have webhook",
+}
+"""The tables in partitions by day, and who makes and drops these."""
 
 
 async def partitions(container: Container) -> list[Finding]:
@@ -26,32 +31,44 @@ async def partitions(container: Container) -> list[Finding]:
     today = wall_clock().astimezone(UTC).date()
     async with container.database().system() as tx:
         missing = await queries.missing_days(
-            tx.conn, parents=_TABLES, first_day=today, last_day=today + timedelta(days=_DAYS_AHEAD - 1)
+            tx.conn, parents=list(_KEPT_BY), first_day=today, last_day=today + timedelta(days=_DAYS_AHEAD - 1)
         )
     if not missing:
         return [Finding(Level.OK, f"there until {today + timedelta(days=_DAYS_AHEAD - 1)}")]
     soon = max(_day(name) for name in missing), min(_day(name) for name in missing)
     level = Level.ERROR if soon[1] <= today + timedelta(days=_DAYS_NEEDED) else Level.WARNING
-    return [Finding(level, f"{len(missing)} are missing, the first is {min(missing)}", f"{_DISPATCHER}: it makes them")]
+    return [
+        Finding(
+            level,
+            f"{len(missing)} are missing, the first is {min(missing)}",
+            f"{_KEPT_BY[_table(min(missing))]}: it makes them",
+        )
+    ]
 
 
 async def retention(container: Container) -> list[Finding]:
-    """That outbox, inbox and bus remember as long as the settings say; the bus itself tells of its own."""
+    """That they remember as long as the settings say; the bus itself tells of its own."""
     settings = container.settings()
-    wanted = {"billing_events": settings.event_retention_days, "inbox": settings.inbox_days}
+    wanted = {
+        "billing_events": settings.event_retention_days,
+        "inbox": settings.inbox_days,
+        "webhook_attempt_log": settings.webhook_retention_days,
+    }
     today = wall_clock().astimezone(UTC).date()
     async with container.database().system() as tx:
-        kept = {row.parent: row.oldest for row in await queries.days_kept(tx.conn, parents=_TABLES)}
+        kept = {row.parent: row.oldest for row in await queries.days_kept(tx.conn, parents=list(_KEPT_BY))}
     found = []
     for table, days in wanted.items():
         oldest = kept.get(table)
         if oldest is not None and today - oldest > timedelta(days=days + _DROPPED_WITHIN_DAYS):
             found.append(
                 Finding(
-                    Level.WARNING, f"{table} goes back to {oldest}, not {days} days", f"{_DISPATCHER}: it drops them"
+                    Level.WARNING,
+                    f"{table} goes back to {oldest}, not {days} days",
+                    f"{_KEPT_BY[table]}: it drops them",
                 )
             )
-    words = f"events {settings.event_retention_days} days, inbox {settings.inbox_days} days"
+    words = ", ".join(f"{table} {days} days" for table, days in wanted.items())
     return found or [Finding(Level.OK, words)]
 
 
@@ -149,6 +166,10 @@ async def dead_letters(container: Container) -> list[Finding]:
 
 def _day(partition: str) -> date:
     return datetime.strptime(partition[-8:], "%Y%m%d").replace(tzinfo=UTC).date()
+
+
+def _table(partition: str) -> str:
+    return partition[: -len("_p20260101")]
 
 
 def _instant(event_id: UUID) -> datetime:
