@@ -10,7 +10,7 @@ what waited for another attempt.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from uuid import UUID
 
@@ -49,7 +49,6 @@ class Claims:
         self._turns = Turns()
         self._horizon = Horizon()
         self._waiting: set[UUID] = set()
-        self._refused: set[UUID] = set()
         self._full_batches = 0
         self._next_full_scan = 0.0
         self._next_look = 0.0
@@ -59,23 +58,10 @@ class Claims:
         """Whether the last claim has left something that the next one will find."""
 
     def scan_soon(self) -> None:
-        """Begin the next claim at the beginning: something that was read is to be read again."""
+        """Begin the next claim at the beginning: something that was read is to be read again, or a resource to be waited for."""
         self._turns.clear()
         self._next_full_scan = 0.0
         self._readings += 1
-
-    def refuse(self, resources: Iterable[UUID]) -> None:
-        """The bus refused an event of these: nothing of them may go out until that is recorded."""
-        self._refused.update(resources)
-
-    def recorded(self, resources: Collection[UUID], put_off: Collection[UUID]) -> None:
-        """The refusals are recorded: later events of those `put_off` wait until a full scan finds the failed one due."""
-        self._waiting.update(put_off)
-        self._refused.difference_update(resources)
-
-    def is_stuck(self, resource_id: UUID) -> bool:
-        """Whether an earlier event of the resource has to go first."""
-        return resource_id in self._refused or resource_id in self._waiting
 
     def settle(self, rows: Sequence[Claimed]) -> None:
         """These are marked, or may be claimed again."""
@@ -144,7 +130,7 @@ class Claims:
             shards=shards,
             low_waters=[NOTHING_READ if full else leases[shard].low_water for shard in shards],
             now=self._clock(),
-            waiting_resources=[*self._waiting, *self._refused],
+            waiting_resources=list(self._waiting),
             in_flight=list(self.in_flight),
             per_shard=per_shard,
             max_rows=BATCH,
@@ -181,7 +167,7 @@ class Claims:
             low_waters=[portion.low_water for portion in portions],
             portions=[portion.events for portion in portions],
             now=self._clock(),
-            waiting_resources=[*self._waiting, *self._refused],
+            waiting_resources=list(self._waiting),
             in_flight=list(self.in_flight),
             max_rows=BATCH,
         )

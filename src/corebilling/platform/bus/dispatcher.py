@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from loguru import logger
 from opentelemetry import trace as otel
@@ -67,6 +66,7 @@ class Dispatcher:
         self._publishing = asyncio.Lock()
         self._trouble = 0
         self._upsets = 0
+        """How often an event was not taken, or its mark not known to be made."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Dispatch until told to stop; then finish what is in flight and give the shards back."""
@@ -87,13 +87,16 @@ class Dispatcher:
             await self._give_back()
 
     async def _loop(self, stopping: asyncio.Event, listener: Listener) -> None:
-        room = asyncio.Semaphore(_BATCHES_ON_THEIR_WAY)
+        room, upsets = asyncio.Semaphore(_BATCHES_ON_THEIR_WAY), self._upsets
         async with asyncio.TaskGroup() as batches:
             while not stopping.is_set():
                 if self._trouble:  # nothing was acknowledged since: knock, but not too often
                     await pause(stopping, backoff(self._trouble, longest=_LONGEST_TROUBLE_SECONDS).total_seconds())
                 await room.acquire()
-                leases, upsets = self.leases.usable(), self._upsets
+                while upsets != self._upsets:
+                    upsets = self._upsets
+                    await self._settle_down(room)
+                leases = self.leases.usable()
                 rows = await self._claims.next(leases)
                 if rows:
                     batches.create_task(self._deliver(rows, leases, upsets, room), name="outbox-batch")
@@ -106,47 +109,46 @@ class Dispatcher:
                     await listener.wait(_POLL_SECONDS)
                     await turn
 
+    async def _settle_down(self, room: asyncio.Semaphore) -> None:
+        """Wait until nothing is on its way, and read from the beginning: what is in flight isn't read, and what is not yet
+        recorded not known, so later events of the same resources would overtake it."""
+        others = range(_BATCHES_ON_THEIR_WAY - 1)
+        for _ in others:
+            await room.acquire()
+        for _ in others:
+            room.release()
+        self._claims.scan_soon()
+
     async def _deliver(
         self, rows: Sequence[Claimed], leases: dict[int, Lease], upsets: int, room: asyncio.Semaphore
     ) -> None:
-        refused: set[UUID] = set()
-        put_off: list[UUID] = []
         try:
             async with self._publishing:
                 results = await self._publish(rows, upsets)
-                refused = {r.resource_id for r, result in zip(rows, results, strict=True) if _is_refused(result)}
-                self._claims.refuse(refused)
             tokens = {shard: lease.token for shard, lease in leases.items()}
-            put_off = await self._marks.record(rows, results, tokens)
+            await self._marks.record(rows, results, tokens)
         except Exception as error:
             if not is_transient(error):
                 raise
             logger.warning("published events can't be marked and are published again under the same ids: {}", error)
             self._upsets += 1
-            self._claims.scan_soon()
         finally:
-            self._claims.recorded(refused, put_off)
             self._claims.settle(rows)
             room.release()
 
     async def _publish(self, rows: Sequence[Claimed], upsets: int) -> Sequence[PublishResult]:
-        """Publish, unless the bus got into trouble since the claim: then nothing may overtake what was stuck; nor may the
-        event of a resource overtake one that was refused since."""
+        """Publish, unless something wasn't taken since the claim: then nothing may overtake that."""
         if upsets != self._upsets:
             return [_HELD_BACK] * len(rows)
-        stuck = [self._claims.is_stuck(row.resource_id) for row in rows]
-        messages = [wire.encode(row) for row, waits in zip(rows, stuck, strict=True) if not waits]
         try:
-            sent = await self._traced(messages) if messages else []
+            results = await self._traced([wire.encode(row) for row in rows])
         except BusUnavailable as error:
-            sent = [PublishResult(Outcome.UNKNOWN, str(error))] * len(messages)
-        answers = iter(sent)
-        results = [_HELD_BACK if waits else next(answers) for waits in stuck]
+            results = [PublishResult(Outcome.UNKNOWN, str(error))] * len(rows)
+        if any(result.outcome is not Outcome.ACKNOWLEDGED for result in results):
+            self._upsets += 1
         unknown = [result for result in results if result.outcome is Outcome.UNKNOWN]
         if unknown:
             self._trouble += 1
-            self._upsets += 1
-            self._claims.scan_soon()
             metrics.DISPATCH_ERRORS.labels("bus").inc(len(unknown))
             logger.warning("{} events wait for the bus: {}", len(unknown), unknown[0].error)
         else:
@@ -162,9 +164,9 @@ class Dispatcher:
             return await self._bus.publish(messages)
 
     async def _keep_leases(self, listener: Listener) -> None:
-        before = len(self.leases.usable())
+        before = self.leases.usable()
         await self.leases.keep(busy=set(self._claims.in_flight.values()))
-        if len(self.leases.usable()) > before:
+        if any(before.get(shard) is not lease for shard, lease in self.leases.usable().items()):
             self._claims.scan_soon()
             listener.wake()
 
@@ -175,10 +177,6 @@ class Dispatcher:
             if not is_transient(error):
                 raise
             logger.warning("the shards can't be given back, they expire by themselves: {}", error)
-
-
-def _is_refused(result: PublishResult) -> bool:
-    return result.outcome is Outcome.REFUSED
 
 
 async def _wake_at_the_end(stopping: asyncio.Event, halt: asyncio.Event, listener: Listener) -> None:

@@ -30,8 +30,8 @@ class Marks:
 
     async def record(
         self, rows: Sequence[Claimed], results: Sequence[PublishResult], tokens: Mapping[int, int]
-    ) -> list[UUID]:
-        """Mark what was acknowledged, put off what was refused; answers the resources of the latter.
+    ) -> None:
+        """Mark what was acknowledged, put off what was refused.
 
         The rest stays as it is and is claimed again: the bus was in trouble, or an earlier event has to go first.
         """
@@ -41,7 +41,7 @@ class Marks:
             (row, result.error) for row, result in zip(rows, results, strict=True) if result.outcome is Outcome.REFUSED
         ]
         if not done and not refused:
-            return []
+            return
         async with self._db.system() as tx:
             marked: set[UUID] = set()
             if done:
@@ -58,14 +58,14 @@ class Marks:
                 )
             if replayed := [row for row in done if row.republished and row.event_id in marked]:
                 await note_replayed(tx, replayed, now)
-            put_off = await self._refuse(tx, refused, tokens, now) if refused else []
+            if refused:
+                await self._refuse(tx, refused, tokens, now)
         metrics.DISPATCHED.inc(len(marked))
         metrics.DISPATCH_ERRORS.labels("message").inc(len(refused))
-        return put_off
 
     async def _refuse(
         self, tx: Tx, refused: Sequence[tuple[Claimed, str]], tokens: Mapping[int, int], now: datetime
-    ) -> list[UUID]:
+    ) -> None:
         nexts = [now + backoff(row.retry_count + 1) for row, _ in refused]
         given_up = [row.retry_count + 1 >= _MOST_ATTEMPTS for row, _ in refused]
         marked = set(
@@ -84,11 +84,6 @@ class Marks:
         for (row, error), over in zip(refused, given_up, strict=True):
             if over and row.event_id in marked:  # at most a handful: each took eight refusals of its own
                 await _bury(tx, row, error, now)
-        return [
-            row.resource_id
-            for (row, _), over in zip(refused, given_up, strict=True)
-            if not over and row.event_id in marked
-        ]
 
 
 async def _bury(tx: Tx, row: Claimed, error: str, now: datetime) -> None:
