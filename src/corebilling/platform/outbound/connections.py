@@ -6,14 +6,17 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
 from corebilling.platform.outbound import addresses
+from corebilling.platform.outbound.answers import OneAnswer
 
 _RESOLVER_THREADS = 32
 _PROVEN_THREADS = 8
@@ -33,6 +36,14 @@ def affordable(connections: int) -> int:
 
 class TargetRefused(OSError):
     """The address that a connection was about to be made to isn't one we call; the message says what it is."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Makes connections that take one answer to a request; the library has no other way in."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial[ResponseHandler](OneAnswer, loop=self._loop)
 
 
 class OutboundSessions:
@@ -57,7 +68,7 @@ class OutboundSessions:
         self._stack.push_async_callback(resolver.stop)
         for private in (False, True):
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_Connector(
                     limit=self._max_connections,
                     resolver=resolver,
                     socket_factory=_private_socket if private else _public_socket,
