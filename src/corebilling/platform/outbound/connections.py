@@ -43,7 +43,11 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = partial[ResponseHandler](OneAnswer, loop=self._loop)
+        self._factory = partial(_receiving, loop=self._loop)
+
+
+def _receiving(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return OneAnswer(loop)
 
 
 class OutboundSessions:
