@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from corebilling.events.envelope import Envelope
 from corebilling.platform.bus import metrics
+from corebilling.platform.bus.keeping import kept_form
 from corebilling.platform.bus.pace import backoff
 from corebilling.platform.db import Tx
 from corebilling.platform.queries import deadletters as dead_queries
@@ -158,10 +159,10 @@ def _columns(events: Sequence[Held]) -> dict[str, Any]:
         "subjects": [event.envelope.subject for event in events],
         "resource_ids": [event.envelope.resource_id for event in events],
         "resource_seqs": [event.envelope.resource_seq for event in events],
-        "envelopes": [event.body for event in events],
+        "envelopes": [kept_form(event.body) for event in events],
     }
 
 
 def described(error: Exception) -> tuple[str, str]:
-    """The error's type and text, without NUL characters and at most 2,000 characters long."""
-    return type(error).__name__, str(error).replace("\x00", "")[:2000]
+    """The error's type and text, as a column of text takes it and at most 2,000 characters long."""
+    return type(error).__name__, str(error).replace("\x00", "").encode(errors="replace").decode()[:2000]

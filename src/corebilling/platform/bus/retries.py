@@ -11,9 +11,10 @@ from corebilling.kernel.clock import Clock
 from corebilling.platform.bus.admission import MOST_ATTEMPTS, Arrivals, Held, Parked, bury, described
 from corebilling.platform.bus.group import Group, Stopped
 from corebilling.platform.bus.handlers import Consumer
+from corebilling.platform.bus.keeping import body_of
 from corebilling.platform.bus.pace import backoff
 from corebilling.platform.bus.routes import Routes
-from corebilling.platform.bus.undecodable import NOBODY, ROUTER, body_of
+from corebilling.platform.bus.undecodable import NOBODY, ROUTER
 from corebilling.platform.bus.wire import Undecodable, UnknownHere, decode_event, decode_payload
 from corebilling.platform.db import Database
 from corebilling.platform.queries import inbox as queries
@@ -77,10 +78,10 @@ class Retries:
 
     async def _decoded(self, row: DueRetriesRow) -> Held | None:
         """The event to handle; one that this release has no handler for any more goes to the dead letters."""
-        body = row.envelope.encode()
+        body = body_of(row.envelope.encode())
         try:
             if row.subject not in self._handlers[row.consumer]:
-                raise Undecodable(f"{row.consumer} has no handler for {row.subject} any more")  # noqa: TRY301
+                raise UnknownHere(f"{row.consumer} has no handler for {row.subject} in this release")
             return Held(decode_payload(_own(row, body)), body, row.attempts, row.first_failed_at)
         except Undecodable as error:
             await self._give_up(row, error)
@@ -104,7 +105,7 @@ class Retries:
         )  # fmt: skip
         async with self._db.tenants([row.tenant_id]) as tx:
             await queries.drop_retry(tx.conn, tenant_id=row.tenant_id, consumer=row.consumer, event_id=row.event_id)
-            held = Held(known, row.envelope.encode(), attempts, row.first_failed_at)
+            held = Held(known, body_of(row.envelope.encode()), attempts, row.first_failed_at)
             await bury(tx, row.consumer, [held], "can't be decoded", error, now, attempts=attempts)
 
 

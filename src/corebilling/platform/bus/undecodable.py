@@ -7,8 +7,6 @@ fails, and given up only after all attempts.
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
 from corebilling.events.envelope import CloudEvent, Envelope
 from corebilling.kernel.clock import Clock
 from corebilling.kernel.ids import new_id
@@ -44,24 +42,10 @@ async def keep(
                 await bury(tx, consumer, [held], "can't be decoded", error, now)
 
 
-def body_of(kept: bytes) -> bytes:
-    """The message as it came, from the form that it was kept in."""
-    try:
-        return msgspec.json.decode(kept, type=_Shapeless).base64
-    except msgspec.DecodeError:
-        return kept
-
-
-class _Shapeless(msgspec.Struct):
-    """How a message that isn't JSON is kept in a column that is."""
-
-    base64: bytes
-
-
 def _shapeless(body: bytes, clock: Clock) -> Held:
     event_id = new_id()
     nothing: Envelope[None] = Envelope(
         id=event_id, subject="unknown", version=0, tenant_id=NOBODY, resource_id=event_id, resource_seq=0,
         correlation_id=event_id, causation_id=None, traceparent=None, occurred_at=clock(), payload=None,
     )  # fmt: skip
-    return Held(nothing, msgspec.json.encode(_Shapeless(body)))
+    return Held(nothing, body)

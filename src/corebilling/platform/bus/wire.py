@@ -17,6 +17,10 @@ from corebilling.platform.queries.sweep import FindUnsettledRow
 _encode = msgspec.json.Encoder().encode
 _decode_event = msgspec.json.Decoder(CloudEvent).decode
 _decode_payload = {row.subject: msgspec.json.Decoder(row.payload).decode for row in CATALOG}
+_BEYOND_BIGINT = 2**63
+
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises: msgspec's ValidationError is a DecodeError, and it looks at text and depth where it has to."""
 
 
 class Undecodable(Exception):
@@ -73,9 +77,12 @@ def _source(subject: str) -> str:
 def decode_event(body: bytes) -> CloudEvent:
     """The outer event. Raises Undecodable."""
     try:
-        return _decode_event(body)
-    except msgspec.DecodeError as error:  # ValidationError is one
+        event: CloudEvent = _decode_event(body)
+    except _BROKEN as error:
         raise Undecodable(f"not an event of ours: {error}") from error
+    if "\x00" in event.type or event.resourceseq >= _BEYOND_BIGINT:
+        raise Undecodable("not an event of ours: its type or sequence is nothing that can be kept")
+    return event
 
 
 def decode_payload(event: CloudEvent) -> Envelope[Any]:
@@ -92,7 +99,7 @@ def decode_payload(event: CloudEvent) -> Envelope[Any]:
     try:
         payload = decode(event.data)
         refuse_foreign_tenant(payload, event.tenantid)
-    except (msgspec.DecodeError, Invalid) as error:
+    except (*_BROKEN, Invalid) as error:
         raise Undecodable(f"the payload doesn't fit {event.type}: {error}") from error
     return envelope(event, payload)
 
