@@ -12,18 +12,16 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from faststream.nats import NatsBroker
 from loguru import logger
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import Header
-from nats.js.errors import NoStreamResponseError
 
 from corebilling.kernel.errors import Invalid
 from corebilling.platform.bus.nats_access import NatsAccess
 from corebilling.platform.bus.nats_findings import examine
+from corebilling.platform.bus.nats_publishing import publish_in_waves
 from corebilling.platform.bus.nats_subscription import NatsSubscription
 from corebilling.platform.bus.nats_topology import (
     ACKNOWLEDGE_SECONDS,
@@ -34,21 +32,15 @@ from corebilling.platform.bus.nats_topology import (
     unacknowledged,
 )
 from corebilling.platform.bus.port import (
-    ACKNOWLEDGED,
     BusUnavailable,
     Finding,
-    Outcome,
     OutgoingMessage,
     PublishResult,
 )
 
 _PUBLISH_WINDOW = 4000
-_ANSWER_SECONDS = 5.0
 _HEADER_ROOM = 1024
-_MESSAGES_A_WRITE = 100
-"""nats-py writes to the socket whenever it gets a turn: one write for each message costs half of the throughput."""
 _NO_SECRETS = NatsAccess()
-_HELD_BACK = PublishResult(Outcome.HELD_BACK, "waits behind an earlier message of its resource")
 
 
 class NatsBus:
@@ -121,36 +113,10 @@ class NatsBus:
     async def publish(self, messages: Sequence[OutgoingMessage]) -> Sequence[PublishResult]:
         nc, js = self._connected()
         largest = nc.max_payload - _HEADER_ROOM
-        answers: list[asyncio.Future[Any] | PublishResult] = []
-        refused_keys: set[UUID] = set()
-        for sent, message in enumerate(messages, 1):
-            if sent % _MESSAGES_A_WRITE == 0:
-                await asyncio.sleep(0)
-            if message.key in refused_keys:
-                answers.append(_HELD_BACK)
-                continue
-            if len(message.body) > largest:
-                answers.append(_refused(f"{len(message.body)} bytes; the bus takes at most {largest}"))
-                refused_keys.add(message.key)
-                continue
-            try:
-                answers.append(
-                    await js.publish_async(
-                        f"{self.topology.prefix}.{message.subject}",
-                        message.body,
-                        headers={Header.MSG_ID: message.id},
-                    )
-                )
-            except TROUBLE as error:
-                answers.append(_unknown(error))
-                break  # what follows must not overtake it
-        pending = [answer for answer in answers if isinstance(answer, asyncio.Future)]
-        if pending:
-            await asyncio.wait(pending, timeout=_ANSWER_SECONDS)
-        results = [_result(answer) for answer in answers]
-        if any(isinstance(a, asyncio.Future) and a.done() and _stream_is_gone(a) for a in pending):
+        results, stream_is_gone = await publish_in_waves(js, self.topology.prefix, messages, largest)
+        if stream_is_gone:
             await self.ensure_stream()
-        return results + [_unknown("not sent")] * (len(messages) - len(results))
+        return results
 
     async def consume(self, durable: str, subjects: Sequence[str]) -> NatsSubscription:
         _, js = self._connected()
@@ -236,28 +202,6 @@ async def _greeting(server: str) -> dict[str, Any]:
         raise ValueError("no NATS server")
     said: dict[str, Any] = json.loads(rest)
     return said
-
-
-def _result(answer: "asyncio.Future[Any] | PublishResult") -> PublishResult:
-    if isinstance(answer, PublishResult):
-        return answer
-    if not answer.done():
-        answer.cancel()
-        return _unknown("no acknowledgement in time")
-    error = answer.exception()
-    return ACKNOWLEDGED if error is None else _unknown(error)
-
-
-def _stream_is_gone(answer: "asyncio.Future[Any]") -> bool:
-    return not answer.cancelled() and isinstance(answer.exception(), NoStreamResponseError)
-
-
-def _refused(error: str) -> PublishResult:
-    return PublishResult(Outcome.REFUSED, error)
-
-
-def _unknown(error: object) -> PublishResult:
-    return PublishResult(Outcome.UNKNOWN, error if isinstance(error, str) else repr(error))
 
 
 async def _note_error(error: Exception) -> None:
