@@ -1,15 +1,16 @@
 from typing import Any
 
+import msgspec
 import pytest
 
 from corebilling.kernel.errors import Invalid
+from corebilling.platform.eventlog import own_schemas
 from corebilling.platform.eventlog.own_schemas import (
     MOST_BYTES,
     MOST_LEVELS,
     MOST_PATTERNS,
     MOST_SUBSCHEMAS,
     check_schema,
-    misfit,
     too_deep,
 )
 
@@ -27,6 +28,10 @@ ORDER = {
     "unevaluatedProperties": False,
     "$defs": {"a/line": {"properties": {"quantity": {"type": "integer", "minimum": 1}}}},
 }
+
+
+def misfit(stored: str, data: Any) -> own_schemas.Misfit | None:
+    return own_schemas.misfit(stored, data, len(msgspec.json.encode(data)))
 
 
 def nested(levels: int) -> Any:
@@ -87,6 +92,10 @@ def test_a_schema_that_is_taken_tells_where_data_does_not_fit() -> None:
         pytest.param(
             {"patternProperties": {f"a{n}": {} for n in range(MOST_PATTERNS + 1)}}, "", "patterns", id="many names"
         ),
+        pytest.param({"enum": [{"n": n} for n in range(1000)]}, "", "costs", id="objects to compare with"),
+        pytest.param({"enum": [n + 0.5 for n in range(1000)]}, "", "costs", id="numbers to compare with"),
+        pytest.param({"items": {"allOf": [{"multipleOf": 0.01}] * 16}}, "", "costs", id="fractions"),
+        pytest.param({"multipleOf": 1e-300}, "/multipleOf", "smaller", id="a tiny fraction"),
     ],
 )
 def test_a_schema_that_is_wrong_or_could_cost_too_much_is_refused(
@@ -103,9 +112,32 @@ def test_the_widest_schema_that_is_taken_is_quick_on_the_largest_data() -> None:
     """No timing: an enumeration of all misfits would take minutes and gigabytes here, and hang the test."""
     choices = [{"type": "string", "minLength": n} for n in range(MOST_SUBSCHEMAS - 3)]
     stored = check_schema({"items": {"anyOf": choices}}, "")
-    found = misfit(stored, [1] * 30_000)
+    found = misfit(stored, [1] * 15_000)
     assert found is not None
-    assert found[0] == "/0"
+    assert "too large to say where" in found[1]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param({"anyOf": [{"uniqueItems": True, "minItems": 10**6}] * 200}, id="alternatives"),
+        pytest.param({"items": {"multipleOf": 0.01}}, id="a fraction"),
+        pytest.param({"items": {"enum": [*range(200), "x"]}}, id="numbers to compare with"),
+        pytest.param({"items": {"allOf": [{"pattern": "[a-z]{0,600}[0-9]"}] * 2}}, id="large patterns"),
+    ],
+)
+def test_data_that_would_take_long_to_be_checked_is_refused_unseen(schema: dict[str, Any]) -> None:
+    stored = check_schema(schema, "")
+    found = misfit(stored, [1e300] * 9000)
+    assert found is not None
+    assert "too much to be checked" in found[1]
+
+
+def test_what_ordinary_schemas_cost_leaves_room_for_ordinary_data() -> None:
+    price = {"type": "number", "minimum": 0, "multipleOf": 0.01}
+    kinds = {"enum": ["card", "cash", None, 1, 2]}
+    stored = check_schema(ORDER | {"properties": {**ORDER["properties"], "price": price, "kind": kinds}}, "")
+    assert own_schemas.work(stored, 16_384) <= own_schemas.MOST_WORK
 
 
 def test_depth_is_counted_to_the_limit() -> None:

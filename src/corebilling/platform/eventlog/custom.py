@@ -17,7 +17,7 @@ from corebilling.kernel.ids import new_id
 from corebilling.platform.bus.outbox import emit
 from corebilling.platform.db import Tx
 from corebilling.platform.eventlog.event_types import EventTypes
-from corebilling.platform.eventlog.own_schemas import MOST_LEVELS, misfit, too_deep
+from corebilling.platform.eventlog.own_schemas import MOST_LEVELS, misfit, too_deep, work
 from corebilling.platform.eventlog.schemas_custom import CustomEventIn, PublishedEvent, PublishedEvents
 
 MOST_BYTES_EACH = 64 * 1024
@@ -25,6 +25,7 @@ MOST_BYTES = 1024 * 1024
 _AHEAD = timedelta(days=1)
 _MOST_FIELDS = 20
 _CHECKED_AT_ONCE = 50
+_WORK_AT_ONCE = 1_000_000
 
 
 class CustomEvents:
@@ -49,10 +50,14 @@ class CustomEvents:
         now = self._clock()
         schemas = await self._types.schemas(tx, tenant_id, {item.subject for item in items})
         wrong: list[FieldError] = []
+        done = 0
         for number, (item, pointer) in enumerate(zip(items, pointers, strict=True)):
-            if number and number % _CHECKED_AT_ONCE == 0:
+            schema = schemas.get(item.subject)
+            done += 0 if schema is None else work(schema, len(item.data))
+            if done > _WORK_AT_ONCE or number % _CHECKED_AT_ONCE == _CHECKED_AT_ONCE - 1:
                 await asyncio.sleep(0)  # other tenants' requests have their turn
-            wrong += _faults(item, pointer, schemas.get(item.subject), now)
+                done = 0
+            wrong += _faults(item, pointer, schema, now)
             if len(wrong) >= _MOST_FIELDS:
                 break
         if wrong:
@@ -95,7 +100,7 @@ def _faults(item: CustomEventIn, pointer: str, schema: str | None, now: datetime
         return [FieldError(f"{pointer}/data", f"not JSON that everybody can read ({error})")]
     if too_deep(data):
         return [FieldError(f"{pointer}/data", f"nested deeper than {MOST_LEVELS} levels; make it flatter")]
-    if schema is not None and (found := misfit(schema, data)):
+    if schema is not None and (found := misfit(schema, data, len(item.data))):
         where, what = found
         return [FieldError(f"{pointer}/data{where}", f"{what} (by the schema registered for {item.subject})")]
     return []

@@ -3,7 +3,8 @@
 Data of one tenant is checked in a process that serves all, so a schema must be cheap whatever data it meets. Patterns run
 in linear time; references go nowhere but into the schema, and never in circles; the subschemas that one place of the data
 can meet are counted with references written out, because nested alternatives that refer to one another double the work at
-each step. Only the first misfit is looked for: collecting all of them takes quadratic time and memory.
+each step; what they weigh (schema_weights.py), times the size of the data, has a bound. Only the first misfit is looked for:
+collecting all of them takes quadratic time and memory.
 """
 
 from collections.abc import Iterator
@@ -15,15 +16,21 @@ import jsonschema_rs
 import msgspec
 
 from corebilling.kernel.errors import Invalid, invalid_field
+from corebilling.platform.eventlog.schema_weights import LARGEST_REGEX_BYTES, SMALLEST_MULTIPLE, weight
 
 MOST_BYTES = 32 * 1024
 MOST_LEVELS = 64
 MOST_SUBSCHEMAS = 250
 MOST_PATTERNS = 20
+MOST_WORK = 8_000_000
+"""Weight of a schema times bytes of data: 64 KiB for a schema of 120 plain subschemas, at worst some tenths of a second."""
+LEAST_DATA_BYTES = 2048
+"""What every schema that is taken must be able to check."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _LONGEST_DETAIL = 200
-_REGEX_BYTES = 100_000
+_DETAILED_WORK = 500_000
+"""Up to here a misfit is described. Alternatives keep a copy of the data each while they are, which is ten times the work."""
 _ONE = frozenset(
     {
         "additionalProperties",
@@ -60,7 +67,10 @@ def check_schema(schema: dict[str, Any], pointer: str) -> str:
         raise _refused(f"{pointer}/$schema", f"another dialect than 2020-12; write the schema for {DIALECT}")
     for place, keyword in _elsewhere(schema, ""):
         raise _refused(pointer + place, f"{keyword} isn't taken; refer to parts of the schema as #/$defs/name")
-    _Count(schema, pointer).visit(schema, pointer, ())
+    if _weight(schema, pointer) * LEAST_DATA_BYTES > MOST_WORK:
+        raise _refused(
+            pointer, "checking it costs too much; use fewer and smaller patterns, numbers in enum and multipleOf"
+        )
     try:
         _compiled(text)
     except jsonschema_rs.ValidationError as error:
@@ -68,10 +78,26 @@ def check_schema(schema: dict[str, Any], pointer: str) -> str:
     return text
 
 
-def misfit(schema_text: str, data: Any) -> Misfit | None:
-    """The first thing in the data that a stored schema doesn't allow, or None."""
+def work(schema_text: str, size: int) -> int:
+    """What checking so many bytes of data against a stored schema costs at most, in the units of `MOST_WORK`."""
+    return _compiled(schema_text)[1] * size
+
+
+def misfit(schema_text: str, data: Any, size: int) -> Misfit | None:
+    """The first thing in the data, of so many bytes, that a stored schema doesn't allow, or None."""
+    validator, _ = _compiled(schema_text)
+    cost = work(schema_text, size)
+    if cost > MOST_WORK:
+        return (
+            "",
+            f"{size} bytes are too much to be checked against a schema as wide as this; send less, or check less of it",
+        )
+    if validator.is_valid(data):
+        return None
+    if cost > _DETAILED_WORK:
+        return "", "doesn't fit, and is too large to say where"
     try:
-        _compiled(schema_text).validate(data)
+        validator.validate(data)
     except jsonschema_rs.ValidationError as error:
         return _pointer(error), _short(error.message)
     return None
@@ -99,10 +125,12 @@ class _Count:
     def __init__(self, root: dict[str, Any], pointer: str) -> None:
         self._root, self._pointer = root, pointer
         self._subschemas = self._patterns = 0
+        self.weight = 0
 
     def visit(self, schema: Any, pointer: str, through: tuple[str, ...]) -> None:
         """One subschema and all below; `through` are the references that led here."""
         self._subschemas += 1
+        self.weight += 1
         if self._subschemas > MOST_SUBSCHEMAS:
             detail = f"more than {MOST_SUBSCHEMAS} subschemas with its references written out; check less of the data"
             raise _refused(self._pointer, detail)
@@ -110,6 +138,9 @@ class _Count:
             return
         self._patterns += "pattern" in schema
         for keyword, value in schema.items():
+            self.weight += weight(keyword, value)
+            if keyword == "multipleOf" and isinstance(value, int | float) and 0 < value < SMALLEST_MULTIPLE:
+                raise _refused(f"{pointer}/{keyword}", f"smaller than {SMALLEST_MULTIPLE}; use a larger one")
             if keyword == "patternProperties" and isinstance(value, dict):
                 self._patterns += len(value)
             if keyword in _TOP_ONLY and schema is not self._root:
@@ -165,13 +196,22 @@ def _elsewhere(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
 
 
 @lru_cache(maxsize=128)
-def _compiled(text: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(
-        msgspec.json.decode(text),
-        pattern_options=jsonschema_rs.RegexOptions(size_limit=_REGEX_BYTES, dfa_size_limit=_REGEX_BYTES),
+def _compiled(text: str) -> tuple[jsonschema_rs.Draft202012Validator, int]:
+    """A validator with the schema's weight."""
+    schema = msgspec.json.decode(text)
+    validator = jsonschema_rs.Draft202012Validator(
+        schema,
+        pattern_options=jsonschema_rs.RegexOptions(size_limit=LARGEST_REGEX_BYTES, dfa_size_limit=LARGEST_REGEX_BYTES),
         validate_formats=True,
         offline=True,
     )
+    return validator, _weight(schema, "")
+
+
+def _weight(schema: dict[str, Any], pointer: str) -> int:
+    count = _Count(schema, pointer)
+    count.visit(schema, pointer, ())
+    return count.weight
 
 
 def _pointer(error: jsonschema_rs.ValidationError) -> str:
