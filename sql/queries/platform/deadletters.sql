@@ -76,7 +76,8 @@ SELECT count(gone.event_id)::bigint AS letters FROM gone;
 
 -- name: RequeueDeadLetters :one
 -- Gives dead letters a fresh start, the oldest first: what a consumer gave up waits for it as a parked event does, with no
--- attempt counted; what the bus refused is pending again. The conditions are those of ListDeadLetters.
+-- attempt counted; what the bus refused is pending again, and watched as a replay is, unless its event is past its retention:
+-- that letter stays. The conditions are those of ListDeadLetters.
 WITH gone AS (
   DELETE FROM dead_letters x
   USING (
@@ -91,6 +92,9 @@ WITH gone AS (
       AND (sqlc.narg('resource_id')::uuid IS NULL OR d.resource_id = sqlc.narg('resource_id'))
       AND (sqlc.narg('failed_from')::timestamptz IS NULL OR d.last_failed_at >= sqlc.narg('failed_from'))
       AND (sqlc.narg('failed_to')::timestamptz IS NULL OR d.last_failed_at < sqlc.narg('failed_to'))
+      AND (d.consumer <> @dispatcher::text OR EXISTS (
+        SELECT 1 FROM billing_events e
+        WHERE e.tenant_id = d.tenant_id AND e.event_id = d.event_id AND e.status = 'dead_letter'))
     ORDER BY d.event_id, d.consumer
     LIMIT @max_rows::integer
   ) AS found
@@ -107,7 +111,8 @@ parked AS (
   ON CONFLICT DO NOTHING
 ),
 back AS (
-  UPDATE billing_events e SET status = 'pending', retry_count = 0, next_attempt_at = NULL
+  UPDATE billing_events e
+  SET status = 'pending', retry_count = 0, next_attempt_at = NULL, republished = e.republished + 1, replay_for = NULL
   FROM gone g
   WHERE g.consumer = @dispatcher::text
     AND e.tenant_id = g.tenant_id AND e.event_id = g.event_id AND e.status = 'dead_letter'

@@ -54,9 +54,11 @@ UPDATE inbox_retry SET attempts = @attempts, next_attempt_at = @next_attempt_at,
                        error_type = @error_type, error = @error
 WHERE tenant_id = @tenant_id AND consumer = @consumer AND event_id = @event_id;
 
--- name: DropRetry :exec
--- Ends the attempts for an event that goes to the dead letters; those behind it go on.
-DELETE FROM inbox_retry WHERE tenant_id = @tenant_id AND consumer = @consumer AND event_id = @event_id;
+-- name: DropRetry :many
+-- Ends the attempts for an event that goes to the dead letters; those behind it go on. Answers nothing where another process
+-- has handled it meanwhile.
+DELETE FROM inbox_retry r WHERE r.tenant_id = @tenant_id AND r.consumer = @consumer AND r.event_id = @event_id
+RETURNING r.event_id;
 
 -- name: IsUnhandled :one
 -- Tells whether a tenant has events on their way: unpublished, not yet taken by a subscribed consumer, or parked. It is

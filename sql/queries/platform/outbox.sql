@@ -80,13 +80,14 @@ INSERT INTO outbox_weights (tenant_id, weight, updated_at) VALUES (@tenant_id, @
 ON CONFLICT (tenant_id) DO UPDATE SET weight = excluded.weight, updated_at = excluded.updated_at;
 
 -- name: MarkDispatched :many
--- Records what the bus has acknowledged. A shard that has changed hands marks nothing: its token has grown. The status
--- stands in a CASE, or statistics that know of no pending event make the planner go through all of them for each key.
+-- Records what the bus has acknowledged. A shard that has changed hands marks nothing: its token has grown. What was set back
+-- for another replay since it was claimed stays pending. The status stands in a CASE, or statistics that know of no pending
+-- event make the planner go through all of them for each key.
 UPDATE billing_events e SET status = 'dispatched', dispatched_at = @now, next_attempt_at = NULL
-FROM unnest(@tenant_ids::uuid[], @event_ids::uuid[], @shards::smallint[], @tokens::bigint[])
-       AS k(tenant_id, event_id, shard, token)
+FROM unnest(@tenant_ids::uuid[], @event_ids::uuid[], @shards::smallint[], @tokens::bigint[], @republisheds::integer[])
+       AS k(tenant_id, event_id, shard, token, republished)
 JOIN outbox_leases l ON l.shard = k.shard AND l.token = k.token AND l.owner = @owner
-WHERE e.tenant_id = k.tenant_id AND e.event_id = k.event_id
+WHERE e.tenant_id = k.tenant_id AND e.event_id = k.event_id AND e.republished = k.republished
   AND CASE WHEN e.status IN ('pending', 'failed') THEN true ELSE false END
 RETURNING e.event_id;
 
@@ -127,10 +128,3 @@ SELECT
     ) AS f
     WHERE f.republished = 0 ORDER BY f.event_id LIMIT 1
   ) AS o ORDER BY o.event_id LIMIT 1)::uuid AS oldest_id;
-
--- name: RequeueEvents :many
--- Brings events that couldn't be published back to the dispatcher.
-UPDATE billing_events e SET status = 'pending', retry_count = 0, next_attempt_at = NULL
-FROM unnest(@tenant_ids::uuid[], @event_ids::uuid[]) AS k(tenant_id, event_id)
-WHERE e.tenant_id = k.tenant_id AND e.event_id = k.event_id AND e.status = 'dead_letter'
-RETURNING e.event_id;

@@ -28,11 +28,13 @@ ORDER BY s.consumer;
 
 -- name: ReplayEvents :many
 -- Sends the next events of a range on their way again, in the order of their ids, and takes away the dead letters of those
--- that the bus had refused. For a rebuild only what its consumer has not taken; the scalar sub-select holds that question
--- to the inbox's key.
+-- that the bus had refused. What was never published, or waits for another replay's consumer, then goes to everybody. For a
+-- rebuild only what its consumer has not taken; the scalar sub-select holds that question to the inbox's key.
 WITH chosen AS (
   SELECT e.tenant_id, e.event_id FROM billing_events e
-  WHERE e.tenant_id = @tenant_id AND e.event_id > @after AND e.event_id < @until_id AND e.status IN ('dispatched', 'dead_letter')
+  WHERE e.tenant_id = @tenant_id AND e.event_id > @after AND e.event_id < @until_id
+    AND (e.status IN ('dispatched', 'dead_letter')
+         OR (e.status = 'pending' AND e.replay_for <> coalesce(sqlc.narg('replay_for')::text, '')))
     AND (sqlc.narg('resource_id')::uuid IS NULL OR e.resource_id = sqlc.narg('resource_id'))
     AND (@every_subject::boolean OR e.subject = ANY (@subjects::text[])
          OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[]) OR EXISTS (
@@ -46,10 +48,10 @@ WITH chosen AS (
 sent AS (
   UPDATE billing_events e
   SET status = 'pending', retry_count = 0, next_attempt_at = NULL, republished = e.republished + 1,
-      replay_for = sqlc.narg('replay_for')::text
+      replay_for = CASE WHEN e.status = 'dispatched' THEN sqlc.narg('replay_for')::text END
   FROM chosen c
   WHERE e.tenant_id = c.tenant_id AND e.event_id = c.event_id AND e.event_id > @after AND e.event_id < @until_id
-    AND e.status IN ('dispatched', 'dead_letter')
+    AND e.status IN ('dispatched', 'dead_letter', 'pending')
   RETURNING e.tenant_id, e.event_id
 ),
 refused AS (

@@ -131,3 +131,29 @@ async def test_a_replay_for_one_consumer_leaves_the_others_alone(db: Database, b
         await until(lambda: count(owner, "billing_events", "status <> 'dispatched'") == 0, "everything published")
     assert {who for _, _, who in seen(owner)} == {"one"}
     assert [row[0] for row in owner.execute("SELECT DISTINCT consumer FROM inbox").fetchall()] == ["one"]
+
+
+async def test_a_replay_for_one_of_what_nobody_got_goes_to_everybody(db: Database, bus: NatsBus, owner: Owner) -> None:
+    """What the bus had refused was never published: its dead letter goes, so all must get it now."""
+    tenant = uuid4()
+    one, two = consumer("one"), consumer("two")
+    await send(db, event(tenant, "1"))
+    owner.execute("UPDATE billing_events SET status = 'dead_letter', retry_count = 8")
+    owner.execute("UPDATE outbox_sweep SET swept_to = (SELECT max(event_id::text)::uuid FROM billing_events)")
+    desk = Desk(db, one, two)
+    async with running(dispatcher(db, bus, one, two), router(db, bus, one, two)):
+        await desk.done(tenant, await desk.start(tenant, consumer="one"))
+        await until(lambda: count(owner, "seen") == 2, "both have it")
+
+
+async def test_two_replays_at_once_reach_both_their_consumers(db: Database, bus: NatsBus, owner: Owner) -> None:
+    tenant = uuid4()
+    one, two = consumer("one"), consumer("two")
+    await send(db, *(event(tenant, str(n)) for n in range(10)))
+    owner.execute("UPDATE billing_events SET status = 'dispatched', dispatched_at = now()")
+    owner.execute("UPDATE outbox_sweep SET swept_to = (SELECT max(event_id::text)::uuid FROM billing_events)")
+    desk = Desk(db, one, two)
+    for name in ("one", "two"):
+        await desk.done(tenant, await desk.start(tenant, consumer=name))
+    async with running(dispatcher(db, bus, one, two), router(db, bus, one, two)):
+        await until(lambda: count(owner, "seen") == 20, "each has all")

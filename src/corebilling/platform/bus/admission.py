@@ -109,8 +109,8 @@ class Parked:
                 next_attempt_at=now + backoff(attempts), now=now, error_type=kind, error=text,
             )  # fmt: skip
             return
-        await queries.drop_retry(tx.conn, tenant_id=tenant_id, consumer=consumer, event_id=event_id)
-        await bury(tx, consumer, [event], f"failed {attempts} times", error, now, attempts=attempts)
+        if await queries.drop_retry(tx.conn, tenant_id=tenant_id, consumer=consumer, event_id=event_id):
+            await bury(tx, consumer, [event], f"failed {attempts} times", error, now, attempts=attempts)
 
 
 async def bury(

@@ -53,6 +53,7 @@ class Marks:
                         event_ids=[row.event_id for row in done],
                         shards=[row.shard for row in done],
                         tokens=[tokens[row.shard] for row in done],
+                        republisheds=[row.republished for row in done],
                         owner=self._owner,
                     )
                 )

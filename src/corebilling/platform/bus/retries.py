@@ -104,7 +104,10 @@ class Retries:
             occurred_at=now, payload=None,
         )  # fmt: skip
         async with self._db.tenants([row.tenant_id]) as tx:
-            await queries.drop_retry(tx.conn, tenant_id=row.tenant_id, consumer=row.consumer, event_id=row.event_id)
+            if not await queries.drop_retry(
+                tx.conn, tenant_id=row.tenant_id, consumer=row.consumer, event_id=row.event_id
+            ):
+                return
             held = Held(known, body_of(row.envelope.encode()), attempts, row.first_failed_at)
             await bury(tx, row.consumer, [held], "can't be decoded", error, now, attempts=attempts)
 

@@ -299,6 +299,9 @@ WITH gone AS (
       AND ($9::uuid IS NULL OR d.resource_id = $9)
       AND ($10::timestamptz IS NULL OR d.last_failed_at >= $10)
       AND ($11::timestamptz IS NULL OR d.last_failed_at < $11)
+      AND (d.consumer <> $1::text OR EXISTS (
+        SELECT 1 FROM billing_events e
+        WHERE e.tenant_id = d.tenant_id AND e.event_id = d.event_id AND e.status = 'dead_letter'))
     ORDER BY d.event_id, d.consumer
     LIMIT $12::integer
   ) AS found
@@ -315,7 +318,8 @@ parked AS (
   ON CONFLICT DO NOTHING
 ),
 back AS (
-  UPDATE billing_events e SET status = 'pending', retry_count = 0, next_attempt_at = NULL
+  UPDATE billing_events e
+  SET status = 'pending', retry_count = 0, next_attempt_at = NULL, republished = e.republished + 1, replay_for = NULL
   FROM gone g
   WHERE g.consumer = $1::text
     AND e.tenant_id = g.tenant_id AND e.event_id = g.event_id AND e.status = 'dead_letter'
@@ -343,7 +347,7 @@ async def requeue_dead_letters(
     max_rows: int,
     now: datetime,
 ) -> RequeueDeadLettersRow | None:
-    """Gives dead letters a fresh start, the oldest first: what a consumer gave up waits for it as a parked event does, with no attempt counted; what the bus refused is pending again. The conditions are those of ListDeadLetters."""
+    """Gives dead letters a fresh start, the oldest first: what a consumer gave up waits for it as a parked event does, with no attempt counted; what the bus refused is pending again, and watched as a replay is, unless its event is past its retention: that letter stays. The conditions are those of ListDeadLetters."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(RequeueDeadLettersRow))
     await _cur.execute(
         REQUEUE_DEAD_LETTERS,

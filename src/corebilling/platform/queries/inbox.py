@@ -200,14 +200,17 @@ async def put_off_retry(
 
 
 DROP_RETRY: Final = """-- platform/inbox.sql: DropRetry
-DELETE FROM inbox_retry WHERE tenant_id = $1 AND consumer = $2 AND event_id = $3
+DELETE FROM inbox_retry r WHERE r.tenant_id = $1 AND r.consumer = $2 AND r.event_id = $3
+RETURNING r.event_id
 """
 
 
-async def drop_retry(conn: Connection, *, tenant_id: UUID, consumer: str, event_id: UUID) -> None:
-    """Ends the attempts for an event that goes to the dead letters; those behind it go on."""
-    _cur = psycopg.AsyncRawCursor(conn)
+async def drop_retry(conn: Connection, *, tenant_id: UUID, consumer: str, event_id: UUID) -> list[UUID]:
+    """Ends the attempts for an event that goes to the dead letters; those behind it go on. Answers nothing where another process has handled it meanwhile."""
+    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(DROP_RETRY, (tenant_id, consumer, event_id))
+    _rows: list[UUID] = await _cur.fetchall()
+    return _rows
 
 
 IS_UNHANDLED: Final = """-- platform/inbox.sql: IsUnhandled

@@ -311,10 +311,10 @@ async def set_weight(conn: Connection, *, tenant_id: UUID, weight: int, now: dat
 
 MARK_DISPATCHED: Final = """-- platform/outbox.sql: MarkDispatched
 UPDATE billing_events e SET status = 'dispatched', dispatched_at = $1, next_attempt_at = NULL
-FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::bigint[])
-       AS k(tenant_id, event_id, shard, token)
-JOIN outbox_leases l ON l.shard = k.shard AND l.token = k.token AND l.owner = $6
-WHERE e.tenant_id = k.tenant_id AND e.event_id = k.event_id
+FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::bigint[], $6::integer[])
+       AS k(tenant_id, event_id, shard, token, republished)
+JOIN outbox_leases l ON l.shard = k.shard AND l.token = k.token AND l.owner = $7
+WHERE e.tenant_id = k.tenant_id AND e.event_id = k.event_id AND e.republished = k.republished
   AND CASE WHEN e.status IN ('pending', 'failed') THEN true ELSE false END
 RETURNING e.event_id
 """
@@ -328,11 +328,14 @@ async def mark_dispatched(
     event_ids: Sequence[UUID | None],
     shards: Sequence[int | None],
     tokens: Sequence[int | None],
+    republisheds: Sequence[int | None],
     owner: str | None,
 ) -> list[UUID]:
-    """Records what the bus has acknowledged. A shard that has changed hands marks nothing: its token has grown. The status stands in a CASE, or statistics that know of no pending event make the planner go through all of them for each key."""
+    """Records what the bus has acknowledged. A shard that has changed hands marks nothing: its token has grown. What was set back for another replay since it was claimed stays pending. The status stands in a CASE, or statistics that know of no pending event make the planner go through all of them for each key."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(MARK_DISPATCHED, (now, list(tenant_ids), list(event_ids), list(shards), list(tokens), owner))
+    await _cur.execute(
+        MARK_DISPATCHED, (now, list(tenant_ids), list(event_ids), list(shards), list(tokens), list(republisheds), owner)
+    )
     _rows: list[UUID] = await _cur.fetchall()
     return _rows
 
@@ -423,21 +426,3 @@ async def backlog(conn: Connection, *, shards: Sequence[int | None], max_rows: i
     await _cur.execute(BACKLOG, (list(shards), max_rows, look_at))
     _row: BacklogRow | None = await _cur.fetchone()
     return _row
-
-
-REQUEUE_EVENTS: Final = """-- platform/outbox.sql: RequeueEvents
-UPDATE billing_events e SET status = 'pending', retry_count = 0, next_attempt_at = NULL
-FROM unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, event_id)
-WHERE e.tenant_id = k.tenant_id AND e.event_id = k.event_id AND e.status = 'dead_letter'
-RETURNING e.event_id
-"""
-
-
-async def requeue_events(
-    conn: Connection, *, tenant_ids: Sequence[UUID | None], event_ids: Sequence[UUID | None]
-) -> list[UUID]:
-    """Brings events that couldn't be published back to the dispatcher."""
-    _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
-    await _cur.execute(REQUEUE_EVENTS, (list(tenant_ids), list(event_ids)))
-    _rows: list[UUID] = await _cur.fetchall()
-    return _rows

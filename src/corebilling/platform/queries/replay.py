@@ -148,24 +148,26 @@ async def count_taken(
 REPLAY_EVENTS: Final = """-- platform/replay.sql: ReplayEvents
 WITH chosen AS (
   SELECT e.tenant_id, e.event_id FROM billing_events e
-  WHERE e.tenant_id = $1 AND e.event_id > $2 AND e.event_id < $3 AND e.status IN ('dispatched', 'dead_letter')
-    AND ($4::uuid IS NULL OR e.resource_id = $4)
-    AND ($5::boolean OR e.subject = ANY ($6::text[])
-         OR (e.subject = $7::text AND (e.payload ->> 'subject' = ANY ($8::text[]) OR EXISTS (
-               SELECT 1 FROM unnest($9::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
-    AND (NOT $10::boolean OR (
+  WHERE e.tenant_id = $1 AND e.event_id > $2 AND e.event_id < $3
+    AND (e.status IN ('dispatched', 'dead_letter')
+         OR (e.status = 'pending' AND e.replay_for <> coalesce($4::text, '')))
+    AND ($5::uuid IS NULL OR e.resource_id = $5)
+    AND ($6::boolean OR e.subject = ANY ($7::text[])
+         OR (e.subject = $8::text AND (e.payload ->> 'subject' = ANY ($9::text[]) OR EXISTS (
+               SELECT 1 FROM unnest($10::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+    AND (NOT $11::boolean OR (
           SELECT 1 FROM inbox i
-          WHERE i.tenant_id = $1 AND i.consumer = $11::text AND i.event_id = e.event_id) IS NULL)
+          WHERE i.tenant_id = $1 AND i.consumer = $4::text AND i.event_id = e.event_id) IS NULL)
   ORDER BY e.event_id
   LIMIT $12::integer
 ),
 sent AS (
   UPDATE billing_events e
   SET status = 'pending', retry_count = 0, next_attempt_at = NULL, republished = e.republished + 1,
-      replay_for = $11::text
+      replay_for = CASE WHEN e.status = 'dispatched' THEN $4::text END
   FROM chosen c
   WHERE e.tenant_id = c.tenant_id AND e.event_id = c.event_id AND e.event_id > $2 AND e.event_id < $3
-    AND e.status IN ('dispatched', 'dead_letter')
+    AND e.status IN ('dispatched', 'dead_letter', 'pending')
   RETURNING e.tenant_id, e.event_id
 ),
 refused AS (
@@ -182,6 +184,7 @@ async def replay_events(
     tenant_id: UUID,
     after: UUID,
     until_id: UUID,
+    replay_for: str | None,
     resource_id: UUID | None,
     every_subject: bool,
     subjects: Sequence[str | None],
@@ -189,11 +192,10 @@ async def replay_events(
     own_subjects: Sequence[str | None],
     own_prefixes: Sequence[str | None],
     only_untaken: bool,
-    replay_for: str | None,
     max_rows: int,
     dispatcher: str,
 ) -> list[UUID]:
-    """Sends the next events of a range on their way again, in the order of their ids, and takes away the dead letters of those that the bus had refused. For a rebuild only what its consumer has not taken; the scalar sub-select holds that question to the inbox's key."""
+    """Sends the next events of a range on their way again, in the order of their ids, and takes away the dead letters of those that the bus had refused. What was never published, or waits for another replay's consumer, then goes to everybody. For a rebuild only what its consumer has not taken; the scalar sub-select holds that question to the inbox's key."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=scalar_row)
     await _cur.execute(
         REPLAY_EVENTS,
@@ -201,6 +203,7 @@ async def replay_events(
             tenant_id,
             after,
             until_id,
+            replay_for,
             resource_id,
             every_subject,
             list(subjects),
@@ -208,7 +211,6 @@ async def replay_events(
             list(own_subjects),
             list(own_prefixes),
             only_untaken,
-            replay_for,
             max_rows,
             dispatcher,
         ),
