@@ -11,6 +11,7 @@ from backbone import event, send
 from corebilling.kernel.ids import new_id
 from corebilling.platform.bus.claims import BATCH, Claimed, Claims
 from corebilling.platform.bus.leases import Leases
+from corebilling.platform.bus.outbox import SHARDS
 from corebilling.platform.bus.port import ACKNOWLEDGED
 from corebilling.platform.bus.publishing import Marks
 from corebilling.platform.bus.weights import set_weight
@@ -128,3 +129,18 @@ async def test_a_day_without_the_index_is_read_in_the_order_of_ids(db: Database,
         "CREATE INDEX billing_events_in_turn ON billing_events (shard, tenant_id, event_id) "
         "WHERE status IN ('pending', 'failed')"
     )
+
+
+async def test_a_heavy_tenant_leaves_a_light_one_its_part(db: Database) -> None:
+    """Its portion is larger than a batch: it is served over several, in all its shards, and then it is the other's turn."""
+    heavy, light = uuid4(), uuid4()
+    await backlog(db, heavy, 9000)
+    await backlog(db, light, 2000)
+    async with db.system() as tx:
+        await set_weight(tx, heavy, 10, wall_clock())
+    reader = Reader(db)
+    await reader.until_a_crowd()
+    batches = [await reader.next() for _ in range(6)]
+    read = Counter(row.tenant_id for rows in batches for row in rows)
+    assert 5 < read[heavy] / read[light] < 20
+    assert len({row.shard for row in batches[1] if row.tenant_id == heavy}) == SHARDS

@@ -42,6 +42,8 @@ class Turns:
     def __init__(self) -> None:
         self.weights: Mapping[UUID, int] = {}
         self._ring: dict[UUID, dict[int, _Place]] = {}
+        self._left: dict[UUID, int] = {}
+        """Of tenants whose portion is more than was read of it in one go: what they may have before the next one's turn."""
 
     def __len__(self) -> int:
         return len(self._ring)
@@ -49,6 +51,7 @@ class Turns:
     def clear(self) -> None:
         """Forget everybody: what was read has to be read again in order."""
         self._ring.clear()
+        self._left.clear()
 
     def meet(self, waiting: Iterable[tuple[int, UUID]], leases: Mapping[int, Lease], *, afresh: bool) -> None:
         """Add those found waiting as (shard, tenant); newcomers go first. `afresh` reads everybody from the beginning again."""
@@ -75,9 +78,10 @@ class Turns:
             for shard in [s for s, place in places.items() if leases.get(s) is not place.lease]:
                 del places[shard]
             if not places:
-                del self._ring[tenant_id]
+                self._leave(tenant_id)
                 continue
-            each = -(-smallest * self.weights.get(tenant_id, 1) // len(places))
+            portion = self._left.setdefault(tenant_id, smallest * self.weights.get(tenant_id, 1))
+            each = -(-min(portion, batch) // len(places))
             found += [Portion(shard, tenant_id, place.low_water, each) for shard, place in places.items()]
             if len(found) >= _MOST_PORTIONS:
                 break
@@ -86,26 +90,33 @@ class Turns:
     def served(
         self, portions: Sequence[Portion], rows: Sequence[ClaimInTurnRow], horizon: UUID, *, complete: bool
     ) -> None:
-        """Note what a claim of these portions brought. Those that got less than their portion have nothing more and leave; the
-        rest goes to the end of the ring, except for a tenant whose turn the end of the batch cut short."""
+        """Note what a claim of these portions brought. Where it was less than asked for, there is nothing more; who has had its
+        portion goes to the end of the ring."""
         got: dict[tuple[int, UUID], list[UUID]] = {}
         for row in rows:
             got.setdefault((row.shard, row.tenant_id), []).append(row.event_id)
         last = None if complete else (rows[-1].shard, rows[-1].tenant_id)
-        through: dict[UUID, None] = {}
+        served: dict[UUID, None] = {}
         for portion in portions:
             places, key = self._ring.get(portion.tenant_id, {}), (portion.shard, portion.tenant_id)
             if portion.shard not in places:
                 continue  # everybody was forgotten meanwhile
+            served[portion.tenant_id] = None
             ids = got.get(key, [])
+            self._left[portion.tenant_id] -= len(ids)
             if ids:
                 places[portion.shard].low_water = min(horizon, UUID(int=ids[0].int - 1))
             if key == last:
-                through.pop(portion.tenant_id, None)
                 break
             if len(ids) < portion.events:
                 del places[portion.shard]
-            through[portion.tenant_id] = None
-        for tenant_id in through:
-            if places := self._ring.pop(tenant_id, {}):
-                self._ring[tenant_id] = places
+        for tenant_id in served:
+            if not self._ring[tenant_id]:
+                self._leave(tenant_id)
+            elif self._left[tenant_id] <= 0:
+                del self._left[tenant_id]
+                self._ring[tenant_id] = self._ring.pop(tenant_id)
+
+    def _leave(self, tenant_id: UUID) -> None:
+        del self._ring[tenant_id]
+        self._left.pop(tenant_id, None)
