@@ -52,7 +52,7 @@ async def create_endpoint(
 ) -> Response[EndpointWithSecret]:
     """The answer shows the signing secret, this once."""
     return await edge.command(
-        lambda tx: webhook_service.create_endpoint(tx, edge.tenant_id, data), status=201, secret=True
+        lambda tx: webhook_service.create_endpoint(tx, edge.tenant_id, data), status=201, secret=True, noted=True
     )
 
 
@@ -88,7 +88,7 @@ async def update_endpoint(
 ) -> Response[EndpointOut]:
     """Only the fields sent change; of `headers` only those named. `active` takes up an endpoint that was disabled."""
     return await edge.command(
-        lambda tx: webhook_service.update_endpoint(tx, edge.tenant_id, endpoint_id, data), status=200
+        lambda tx: webhook_service.update_endpoint(tx, edge.tenant_id, endpoint_id, data), status=200, noted=True
     )
 
 
@@ -97,7 +97,9 @@ async def delete_endpoint(
     endpoint_id: UUID, edge: NamedDependency[Edge], webhook_service: NamedDependency[WebhookService]
 ) -> Response[None]:
     """What was waiting for it is given up; the log of its deliveries stays."""
-    return await edge.command(lambda tx: webhook_service.delete_endpoint(tx, edge.tenant_id, endpoint_id), status=204)
+    return await edge.command(
+        lambda tx: webhook_service.delete_endpoint(tx, edge.tenant_id, endpoint_id), status=204, noted=True
+    )
 
 
 @post(
@@ -108,7 +110,7 @@ async def rotate_secret(
 ) -> Response[EndpointWithSecret]:
     """Shows the new secret, this once, and the new public key. For 24 hours deliveries are signed with the old ones as well."""
     return await edge.command(
-        lambda tx: webhook_service.rotate_secret(tx, edge.tenant_id, endpoint_id), status=200, secret=True
+        lambda tx: webhook_service.rotate_secret(tx, edge.tenant_id, endpoint_id), status=200, secret=True, noted=True
     )
 
 
@@ -131,7 +133,7 @@ async def redeliver_failed(
 ) -> Response[Redelivered]:
     """Dead letters and what waits for a retry, begun since an instant, the oldest first. While `more` is true, ask again."""
     return await edge.command(
-        lambda tx: delivery_log.redeliver_failed(tx, edge.tenant_id, endpoint_id, data), status=202
+        lambda tx: delivery_log.redeliver_failed(tx, edge.tenant_id, endpoint_id, data), status=202, noted=True
     )
 
 
@@ -170,7 +172,9 @@ async def redeliver(
     delivery_id: UUID, edge: NamedDependency[Edge], delivery_log: NamedDependency[DeliveryLog]
 ) -> Response[DeliveryOut]:
     """At once, under the same event id, with all attempts before it."""
-    return await edge.command(lambda tx: delivery_log.redeliver(tx, edge.tenant_id, delivery_id), status=202)
+    return await edge.command(
+        lambda tx: delivery_log.redeliver(tx, edge.tenant_id, delivery_id), status=202, noted=True
+    )
 
 
 @post("/v1/webhook-deliveries/redeliver", scope=SCOPE, status_code=202, summary="Deliver all that fit again")
@@ -178,7 +182,9 @@ async def redeliver_matching(
     data: RedeliverMatching, edge: NamedDependency[Edge], delivery_log: NamedDependency[DeliveryLog]
 ) -> Response[Redelivered]:
     """To active endpoints, the oldest first. While `more` is true, ask again."""
-    return await edge.command(lambda tx: delivery_log.redeliver_matching(tx, edge.tenant_id, data), status=202)
+    return await edge.command(
+        lambda tx: delivery_log.redeliver_matching(tx, edge.tenant_id, data), status=202, noted=True
+    )
 
 
 ROUTES = (

@@ -5,6 +5,7 @@ import pytest
 from corebilling.events.envelope import Envelope
 from corebilling.events.webhook import WebhookTest
 from corebilling.kernel.ids import new_id
+from corebilling.platform import audit
 from corebilling.platform.clock import wall_clock
 from corebilling.webhook.handlers import HANDLERS
 
@@ -131,3 +132,35 @@ async def test_deliveries_are_listed_by_filter_and_page_with_their_attempts(
     assert [attempt["response_status"] for attempt in detail["attempts_log"]] == [204]
     again = await client.post(f"{DELIVERIES}/{one['id']}/redeliver")
     assert (again.status_code, again.json()["status"], again.json()["attempts"]) == (202, "pending", 0)
+
+
+async def test_whatever_decides_where_events_go_or_who_can_sign_is_in_the_audit_trail(
+    clients, db, publish, customer_created
+):
+    client, _ = clients
+    made = (await client.post(ENDPOINTS, json={"url": "https://example.com"})).json()
+    path = f"{ENDPOINTS}/{made['id']}"
+    await publish(customer_created(client.tenant.id))
+    [delivery] = (await client.get(DELIVERIES)).json()["data"]
+    key = {"Idempotency-Key": "rotate-once"}
+    for answer in (
+        await client.patch(path, json={"url": "https://example.org"}),
+        await client.post(f"{path}/rotate-secret", headers=key),
+        await client.post(f"{DELIVERIES}/{delivery['id']}/redeliver"),
+        await client.post(f"{DELIVERIES}/redeliver", json={}),
+        await client.post(f"{path}/redeliver-failed", json={"since": "2026-01-01T00:00:00Z"}),
+        await client.delete(path),
+    ):
+        assert answer.status_code < 300, answer.text
+    assert (await client.post(f"{path}/rotate-secret", headers=key)).status_code == 409  # no second act, no second line
+    async with db.tenant(client.tenant.id) as tx:
+        lines = await audit.trail(tx, client.tenant.id, after=None, limit=50)
+    assert [line.action for line in reversed(lines)] == [
+        f"POST {ENDPOINTS}",
+        f"PATCH {ENDPOINTS}/{{endpoint_id}}",
+        f"POST {ENDPOINTS}/{{endpoint_id}}/rotate-secret",
+        f"POST {DELIVERIES}/{{delivery_id}}/redeliver",
+        f"POST {DELIVERIES}/redeliver",
+        f"POST {ENDPOINTS}/{{endpoint_id}}/redeliver-failed",
+        f"DELETE {ENDPOINTS}/{{endpoint_id}}",
+    ]

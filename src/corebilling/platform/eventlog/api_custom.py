@@ -78,7 +78,7 @@ async def put_event_type(
     event_types: NamedDependency[EventTypes],
 ) -> Response[EventTypeOut]:
     """Says what a subject of your own means and, with a JSON schema, what its data looks like: events that don't fit are refused."""
-    return await edge.command(lambda tx: event_types.put(tx, edge.tenant_id, event_type, data), status=200)
+    return await edge.command(lambda tx: event_types.put(tx, edge.tenant_id, event_type, data), status=200, noted=True)
 
 
 @delete("/v1/event-types/{event_type:str}", scope="billing:admin", summary="Take a kind of event off the register")
@@ -86,7 +86,7 @@ async def delete_event_type(
     event_type: str, edge: NamedDependency[Edge], event_types: NamedDependency[EventTypes]
 ) -> Response[None]:
     """Its events can still be published, with any data; those that were published stay."""
-    return await edge.command(lambda tx: event_types.drop(tx, edge.tenant_id, event_type), status=204)
+    return await edge.command(lambda tx: event_types.drop(tx, edge.tenant_id, event_type), status=204, noted=True)
 
 
 def _subject(cursor: str) -> str:

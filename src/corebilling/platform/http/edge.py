@@ -75,10 +75,11 @@ class Edge:
                 await self._audit(tx, [tenant_id])
             return await work(tx)
 
-    async def command(self, work: Work[T], *, status: int, secret: bool = False) -> Response[T]:
+    async def command(self, work: Work[T], *, status: int, secret: bool = False, noted: bool = False) -> Response[T]:
         """Run work that writes, in the tenant's transaction, once for each Idempotency-Key.
 
         A successful answer is stored with the effect. `secret`: the answer shows a secret, so only the fact is stored.
+        `noted`: a line in the audit trail tells of it whoever calls (`note`).
         """
         tenant_id = self.tenant_id
         database = self._exchange.surroundings.database
@@ -86,7 +87,7 @@ class Edge:
         async with database.tenant(tenant_id) as tx:
             if self._exchange.on_behalf:
                 await self._audit(tx, [tenant_id])
-            answer, replayed = await self._once(tx, claim, work, status, secret)
+            answer, replayed = await self._once(tx, claim, self._noting(work) if noted else work, status, secret)
         return _response(answer, replayed)
 
     async def command_for(
@@ -134,6 +135,13 @@ class Edge:
             kept = Answer(status, _JSON, None) if secret else answer
             await idempotency.keep(tx, claim, kept, now)
         return answer, False
+
+    def _noting(self, work: Work[T]) -> Work[T]:
+        async def noted(tx: Tx) -> T:
+            await self.note(tx)
+            return await work(tx)
+
+        return noted
 
     async def _audit(self, tx: Tx, tenant_ids: Collection[UUID]) -> None:
         act = audit.Act(
