@@ -55,6 +55,34 @@ def texts(deliveries: list[Delivery]) -> list[str]:
     return [delivery.body.decode() for delivery in deliveries]
 
 
+async def test_messages_larger_than_a_batch_arrive_in_order(bus: KafkaBus) -> None:
+    key = uuid4()
+    sent = [letter * size for letter, size in zip("abcde", (10, 300_000, 900_000, 20, 500_000), strict=True)]
+    results = await bus.publish([message(text, key) for text in sent])
+    assert {result.outcome for result in results} == {Outcome.ACKNOWLEDGED}
+    assert texts(await received(await bus.consume(GROUP, [SUBJECT]), len(sent))) == sent
+
+
+@pytest.mark.parametrize("more", [3, 20])
+async def test_a_topic_made_anew_while_nobody_read_is_read_from_its_beginning(
+    kafka: KafkaCluster, topic: str, more: int
+) -> None:
+    """Whether the new one is still shorter than the group's old position, or longer."""
+    for numbers in (range(9), range(100, 100 + more)):
+        bus = KafkaBus(kafka.addresses, topic=topic, partitions=1)
+        await bus.connect()
+        await bus.publish([message(str(number)) for number in numbers])
+        subscription = await bus.consume(GROUP, [SUBJECT])
+        found = await received(subscription, len(numbers))
+        assert sorted(map(int, texts(found))) == list(numbers)
+        await subscription.acknowledge(found)
+        await bus.close()
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.addresses)
+        await admin.start()
+        await admin.delete_topics([topic])
+        await admin.close()
+
+
 async def test_events_go_from_the_outbox_over_kafka_to_every_consumer_once(
     db: Database, bus: KafkaBus, owner: psycopg.Connection[Any]
 ) -> None:

@@ -6,11 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import nats
 import pytest
 
 from backbone import until
 from corebilling.platform.bus.nats import NatsBus
-from corebilling.platform.bus.port import BusUnavailable, Level, OutgoingMessage
+from corebilling.platform.bus.port import BusUnavailable, Level, Outcome, OutgoingMessage
 from corebilling.platform.clock import wall_clock
 from nats_cluster import NatsCluster
 
@@ -120,3 +121,19 @@ async def test_replicas_are_raised_on_a_cluster_and_a_lost_server_is_told_of(rea
         await asyncio.to_thread(cluster.servers[0].kill)
         await until(warned, "the loss of a server told")
         await bus.close()
+
+
+async def test_a_stream_with_a_smaller_limit_of_its_own_refuses_only_what_exceeds_it(
+    bus: NatsBus, nats_url: str
+) -> None:
+    """An operator's limit on messages is kept by `declare`; what exceeds it is that message's fault, and no trouble of the bus."""
+    nc = await nats.connect(nats_url)
+    try:
+        js = nc.jetstream()
+        config = (await js.stream_info(bus.stream)).config
+        await js.update_stream(config.evolve(max_msg_size=10_000))
+    finally:
+        await nc.close()
+    large, small = (OutgoingMessage(f"{uuid4()}", "rating.failed", uuid4(), b"x" * size) for size in (20_000, 100))
+    results = await bus.publish([large, small])
+    assert [result.outcome for result in results] == [Outcome.REFUSED, Outcome.ACKNOWLEDGED]

@@ -34,6 +34,7 @@ from corebilling.platform.bus.nats_topology import (
 from corebilling.platform.bus.port import (
     BusUnavailable,
     Finding,
+    Outcome,
     OutgoingMessage,
     PublishResult,
 )
@@ -67,6 +68,8 @@ class NatsBus:
         self._broker: NatsBroker | None = None
         self._nc: Client | None = None
         self._js: JetStreamContext | None = None
+        self._largest: int | None = None
+        """Bytes of a message that server and stream take; asked for again after trouble, which may come from a new limit."""
 
     async def connect(self, *, declare: bool = True) -> None:
         async with self._connecting:
@@ -112,8 +115,11 @@ class NatsBus:
 
     async def publish(self, messages: Sequence[OutgoingMessage]) -> Sequence[PublishResult]:
         nc, js = self._connected()
-        largest = nc.max_payload - _HEADER_ROOM
-        results, stream_is_gone = await publish_in_waves(js, self.topology.prefix, messages, largest)
+        if self._largest is None:
+            self._largest = min(nc.max_payload, await self.topology.largest_message(js)) - _HEADER_ROOM
+        results, stream_is_gone = await publish_in_waves(js, self.topology.prefix, messages, self._largest)
+        if any(result.outcome is Outcome.UNKNOWN for result in results):
+            self._largest = None
         if stream_is_gone:
             await self.ensure_stream()
         return results

@@ -4,6 +4,7 @@ A role that connects makes what is missing and leaves alone what differs; `coreb
 bring it to what the settings say.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,6 +85,18 @@ class Topology:
         if info is not None and not was_there:
             for difference in self.differences(info.config):
                 logger.warning("stream {}: {}; {}", self.stream, difference, DECLARE)
+
+    async def largest_message(self, js: JetStreamContext) -> int:
+        """Bytes that the stream takes as one message: operators may set less than their servers do. Raises BusUnavailable.
+
+        The client never hears of a message that the stream refuses, so it must not be sent.
+        """
+        try:
+            info = await stream_info(js, self.stream)
+        except TROUBLE as error:
+            raise BusUnavailable(f"NATS: {error!r}") from error
+        limit = info.config.max_msg_size if info else None
+        return limit if limit and limit > 0 else sys.maxsize
 
     async def declare(self, js: JetStreamContext, durable: str, subjects: Sequence[str]) -> list[str]:
         """Make or mend stream and consumer; a line for each change. Raises BusUnavailable.
