@@ -24,7 +24,7 @@ class Broker(Protocol):
     """A server of the bus."""
 
     @property
-    def running(self) -> bool: ...
+    def log(self) -> Path: ...
 
     def start(self) -> None:
         """Start again on the same data and port; returns when it answers."""

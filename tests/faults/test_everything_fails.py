@@ -55,7 +55,9 @@ def running(bus: str, tell: Tell) -> Iterator[Estate]:
             yield estate
         except BaseException:
             shutil.copytree(data / "logs", KEPT / bus, dirs_exist_ok=True)
-            tell(f"what the roles logged is kept in {KEPT / bus}")
+            for server in (estate.postgres, *estate.bus.brokers):
+                shutil.copy(server.log, KEPT / bus / f"{server.log.parent.name}.log")
+            tell(f"what roles and servers logged is kept in {KEPT / bus}")
             raise
 
 
@@ -71,9 +73,15 @@ class Trial:
 
     async def heal(self) -> None:
         """Bill what is left, and return when every event is handled and nothing is on its way any more."""
-        for _ in range(2):  # usage that came late is invoiced with the month after its own
-            await asyncio.gather(*(tenant.close_month() for tenant in self.tenants))
-        await until(self._is_done, seconds=PATIENCE_SECONDS, what="every event to be handled and the lag to be zero")
+        try:
+            for _ in range(2):  # usage that came late is invoiced with the month after its own
+                await asyncio.gather(*(tenant.close_month() for tenant in self.tenants))
+            await until(
+                self._is_done, seconds=PATIENCE_SECONDS, what="every event to be handled and the lag to be zero"
+            )
+        except TimeoutError as error:
+            still = await verdict.what_is_open(self.records, self.pairs, self.echoes, DURABLE)
+            raise AssertionError(f"{error}; {still}") from error
 
     async def check(self) -> str:
         """Each claim of the verdict; answers what was there to be checked."""

@@ -39,6 +39,22 @@ WHERE s.tenant_id = %s AND s.external_id = ANY (%s)
 """
 
 
+async def what_is_open(records: Records, pairs: Pairs, echoes: Echoes, durable: str) -> str:
+    """What keeps an installation from having come to rest."""
+    clocks = await records.rows(
+        "SELECT tenant_id::text, now_at, target_at FROM test_clocks WHERE target_at IS NOT NULL"
+    )
+    outbox = await records.rows("SELECT status, subject, count(*), max(last_error) FROM billing_events "
+                                "WHERE status <> 'dispatched' GROUP BY 1, 2")  # fmt: skip
+    parked = await records.rows("SELECT consumer, subject, count(*), max(error) FROM inbox_retry GROUP BY 1, 2")
+    webhooks = await records.one("SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'")
+    dispatchers = await records.rows("SELECT owner, count(*), min(expires_at) - now() FROM outbox_leases GROUP BY 1")
+    return (
+        f"clocks under way: {clocks}; not published: {outbox}; not taken: {await records.missing(pairs)}; parked: {parked}; "
+        f"webhooks pending: {webhooks}; lag {await echoes.lag(durable)}; leases: {dispatchers}"
+    )
+
+
 async def every_event_was_taken_once(records: Records, pairs: Pairs) -> int:
     """Each committed event was published, and each consumer that wants it has taken it; answers how many events."""
     stuck = await records.one("SELECT count(*) FROM billing_events WHERE status <> 'dispatched'")
