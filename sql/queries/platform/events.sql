@@ -10,8 +10,8 @@ WHERE e.tenant_id = @tenant_id AND e.event_id >= @from_id AND e.event_id < @unti
   AND (sqlc.narg('resource_id')::uuid IS NULL OR e.resource_id = sqlc.narg('resource_id'))
   AND (sqlc.narg('status')::text IS NULL OR e.status = sqlc.narg('status'))
   AND (@every_subject::boolean OR e.subject = ANY (@subjects::text[])
-       OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[]) OR EXISTS (
-             SELECT 1 FROM unnest(@own_prefixes::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+       OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[])
+             OR e.payload ->> 'subject' ^@ ANY (@own_prefixes::text[]))))
 ORDER BY e.event_id DESC
 LIMIT @page_size::integer;
 

@@ -6,8 +6,8 @@ FROM billing_events e
 WHERE e.tenant_id = @tenant_id AND e.event_id >= @from_id AND e.event_id < @until_id AND e.status IN ('dispatched', 'dead_letter')
   AND (sqlc.narg('resource_id')::uuid IS NULL OR e.resource_id = sqlc.narg('resource_id'))
   AND (@every_subject::boolean OR e.subject = ANY (@subjects::text[])
-       OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[]) OR EXISTS (
-             SELECT 1 FROM unnest(@own_prefixes::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+       OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[])
+             OR e.payload ->> 'subject' ^@ ANY (@own_prefixes::text[]))))
 GROUP BY e.subject
 ORDER BY e.subject;
 
@@ -21,8 +21,8 @@ LEFT JOIN inbox i ON i.tenant_id = e.tenant_id AND i.consumer = s.consumer AND i
 WHERE e.tenant_id = @tenant_id AND e.event_id >= @from_id AND e.event_id < @until_id AND e.status IN ('dispatched', 'dead_letter')
   AND (sqlc.narg('resource_id')::uuid IS NULL OR e.resource_id = sqlc.narg('resource_id'))
   AND (@every_subject::boolean OR e.subject = ANY (@subjects::text[])
-       OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[]) OR EXISTS (
-             SELECT 1 FROM unnest(@own_prefixes::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+       OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[])
+             OR e.payload ->> 'subject' ^@ ANY (@own_prefixes::text[]))))
 GROUP BY s.consumer
 ORDER BY s.consumer;
 
@@ -37,8 +37,8 @@ WITH chosen AS (
          OR (e.status = 'pending' AND e.replay_for <> coalesce(sqlc.narg('replay_for')::text, '')))
     AND (sqlc.narg('resource_id')::uuid IS NULL OR e.resource_id = sqlc.narg('resource_id'))
     AND (@every_subject::boolean OR e.subject = ANY (@subjects::text[])
-         OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[]) OR EXISTS (
-               SELECT 1 FROM unnest(@own_prefixes::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+         OR (e.subject = @custom::text AND (e.payload ->> 'subject' = ANY (@own_subjects::text[])
+               OR e.payload ->> 'subject' ^@ ANY (@own_prefixes::text[]))))
     AND (NOT @only_untaken::boolean OR (
           SELECT 1 FROM inbox i
           WHERE i.tenant_id = @tenant_id AND i.consumer = sqlc.narg('replay_for')::text AND i.event_id = e.event_id) IS NULL)

@@ -12,6 +12,9 @@ from corebilling.platform.storage import ObjectStore
 from corebilling.settings import Settings
 from corebilling.webhook.config import DeliveryConfig
 
+_REQUEST_SECONDS = 30
+"""Whoever waits longer for an answer over HTTP has mostly gone away."""
+
 
 def make_database(settings: Settings) -> Database:
     """Pools to the one database, for each of its roles."""
@@ -20,6 +23,7 @@ def make_database(settings: Settings) -> Database:
         pool_size=settings.database_pool_size,
         listen_url=settings.listen_url,
         application_name=f"corebilling-{settings.role}",
+        statement_seconds=_REQUEST_SECONDS if settings.role == "api" else 0,
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from corebilling.kernel.errors import Invalid
+from corebilling.kernel.errors import Invalid, Unavailable
 from corebilling.platform.db import Database
 from corebilling.platform.db.notify import Listener
 
@@ -52,6 +52,18 @@ async def test_a_foreign_tenant_id_is_refused_by_the_database(db: Database) -> N
         async with db.tenant(OURS) as tx:
             await tx.conn.execute("INSERT INTO notes VALUES (%s, 'forged', 0)", (THEIRS,))
     assert await notes_seen_by(db, THEIRS) == ["theirs"]
+
+
+async def test_a_statement_of_a_request_ends_by_itself_and_others_may_take_their_time(database_url: str) -> None:
+    hurried = Database(database_url, pool_size=1, statement_seconds=1)
+    await hurried.open()
+    with pytest.raises(Unavailable) as ended:
+        async with hurried.tenant(OURS) as tx:
+            await (await tx.conn.execute("SELECT 1 FROM pg_sleep(60)")).fetchone()
+    assert ended.value.code == "took_too_long"
+    async with hurried.tenants([OURS]) as tx:
+        assert await (await tx.conn.execute("SHOW statement_timeout")).fetchone() == ("0",)
+    await hurried.close()
 
 
 async def test_the_tenant_of_a_failed_or_cancelled_transaction_does_not_leak(db: Database) -> None:

@@ -6,6 +6,7 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from corebilling.kernel.errors import DomainError, Invalid, Unavailable
 
 _TRANSIENT_CLASSES = ("08", "40", "53", "57")
+_CANCELED = "57014"
 _POISON_CLASSES = ("22", "23")
 
 
@@ -39,6 +40,11 @@ def is_poison(error: BaseException) -> bool:
 
 def translated(error: psycopg.Error | PoolTimeout) -> Exception:
     """The error that callers should see: `Unavailable` for what passes, `Invalid` for data PostgreSQL can't hold."""
+    if sqlstate(error) == _CANCELED:
+        return Unavailable(
+            "the request took too long and was ended; ask for less at once, such as a shorter time",
+            code="took_too_long",
+        )
     if is_transient(error):
         return Unavailable(
             "the database doesn't answer right now; try the same request again shortly",

@@ -57,14 +57,25 @@ class Tx:
 
 
 class Database:
-    """The pools of one process. `open` before use, `close` at the end; a pool is made when its role is first used."""
+    """The pools of one process. `open` before use, `close` at the end; a pool is made when its role is first used.
+
+    `statement_seconds`: how long one statement in a tenant's transaction may take, 0 for ever. Who asks for too much must not
+    hold the connections that others wait for.
+    """
 
     def __init__(
-        self, url: str, *, pool_size: int = 20, application_name: str = "corebilling", listen_url: str = ""
+        self,
+        url: str,
+        *,
+        pool_size: int = 20,
+        application_name: str = "corebilling",
+        listen_url: str = "",
+        statement_seconds: int = 0,
     ) -> None:
         self.url = url
         self.listen_url = listen_url or url
         self._pool_size = pool_size
+        self._statement_seconds = statement_seconds
         self._application_name = application_name
         self._pools: dict[DatabaseRole, AsyncConnectionPool[Connection]] = {}
         self._opening = asyncio.Lock()
@@ -163,6 +174,8 @@ class Database:
                 for name in ("json", "jsonb"):
                     conn.adapters.register_loader(name, TextLoader)
                 await conn.execute(f"SET ROLE {role}")
+                if role == "corebilling_app" and self._statement_seconds:
+                    await conn.execute(f"SET statement_timeout = '{self._statement_seconds}s'")
 
             pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
                 self.url,

@@ -58,8 +58,8 @@ WHERE e.tenant_id = $2 AND e.event_id >= $3 AND e.event_id < $4
   AND ($6::uuid IS NULL OR e.resource_id = $6)
   AND ($7::text IS NULL OR e.status = $7)
   AND ($8::boolean OR e.subject = ANY ($9::text[])
-       OR (e.subject = $1::text AND (e.payload ->> 'subject' = ANY ($10::text[]) OR EXISTS (
-             SELECT 1 FROM unnest($11::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+       OR (e.subject = $1::text AND (e.payload ->> 'subject' = ANY ($10::text[])
+             OR e.payload ->> 'subject' ^@ ANY ($11::text[]))))
 ORDER BY e.event_id DESC
 LIMIT $12::integer
 """

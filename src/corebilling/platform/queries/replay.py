@@ -52,8 +52,8 @@ FROM billing_events e
 WHERE e.tenant_id = $1 AND e.event_id >= $2 AND e.event_id < $3 AND e.status IN ('dispatched', 'dead_letter')
   AND ($4::uuid IS NULL OR e.resource_id = $4)
   AND ($5::boolean OR e.subject = ANY ($6::text[])
-       OR (e.subject = $7::text AND (e.payload ->> 'subject' = ANY ($8::text[]) OR EXISTS (
-             SELECT 1 FROM unnest($9::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+       OR (e.subject = $7::text AND (e.payload ->> 'subject' = ANY ($8::text[])
+             OR e.payload ->> 'subject' ^@ ANY ($9::text[]))))
 GROUP BY e.subject
 ORDER BY e.subject
 """
@@ -101,8 +101,8 @@ LEFT JOIN inbox i ON i.tenant_id = e.tenant_id AND i.consumer = s.consumer AND i
 WHERE e.tenant_id = $5 AND e.event_id >= $3 AND e.event_id < $4 AND e.status IN ('dispatched', 'dead_letter')
   AND ($6::uuid IS NULL OR e.resource_id = $6)
   AND ($7::boolean OR e.subject = ANY ($8::text[])
-       OR (e.subject = $9::text AND (e.payload ->> 'subject' = ANY ($10::text[]) OR EXISTS (
-             SELECT 1 FROM unnest($11::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+       OR (e.subject = $9::text AND (e.payload ->> 'subject' = ANY ($10::text[])
+             OR e.payload ->> 'subject' ^@ ANY ($11::text[]))))
 GROUP BY s.consumer
 ORDER BY s.consumer
 """
@@ -153,8 +153,8 @@ WITH chosen AS (
          OR (e.status = 'pending' AND e.replay_for <> coalesce($4::text, '')))
     AND ($5::uuid IS NULL OR e.resource_id = $5)
     AND ($6::boolean OR e.subject = ANY ($7::text[])
-         OR (e.subject = $8::text AND (e.payload ->> 'subject' = ANY ($9::text[]) OR EXISTS (
-               SELECT 1 FROM unnest($10::text[]) AS p(prefix) WHERE starts_with(e.payload ->> 'subject', p.prefix)))))
+         OR (e.subject = $8::text AND (e.payload ->> 'subject' = ANY ($9::text[])
+               OR e.payload ->> 'subject' ^@ ANY ($10::text[]))))
     AND (NOT $11::boolean OR (
           SELECT 1 FROM inbox i
           WHERE i.tenant_id = $1 AND i.consumer = $4::text AND i.event_id = e.event_id) IS NULL)
