@@ -4,10 +4,12 @@ An inbox row says that the consumer has taken charge of the event: it was handle
 together with that, so a redelivery after a crash between commit and acknowledgement finds it and does nothing.
 """
 
+import os
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from corebilling.events.envelope import Envelope
@@ -19,7 +21,8 @@ from corebilling.platform.queries import deadletters as dead_queries
 from corebilling.platform.queries import inbox as queries
 
 MOST_ATTEMPTS = 10
-_FRAMES = 5
+_FRAMES = 8
+_OURS = f"{Path(__file__).parents[2]}{os.sep}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,13 @@ async def bury(
 ) -> None:
     """Write dead letters. The consumer keeps charge of the events: no redelivery brings them back, only a requeue."""
     kind, text = described(error)
-    stack = "\n".join(f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-_FRAMES:])
     await dead_queries.insert_dead_letters(
         tx.conn,
         consumer=consumer,
         reason=reason,
         error_type=kind,
         error=text,
-        stack=stack,
+        stack=where(error),
         attempts=attempts,
         first_failed_at=events[0].first_failed_at or now,
         last_failed_at=now,
@@ -161,6 +163,22 @@ def _columns(events: Sequence[Held]) -> dict[str, Any]:
         "resource_seqs": [event.envelope.resource_seq for event in events],
         "envelopes": [kept_form(event.body) for event in events],
     }
+
+
+def where(error: Exception) -> str:
+    """The innermost steps of our own code that led to the error, and the last one wherever it was; paths as packages see them."""
+    steps = traceback.extract_tb(error.__traceback__)
+    shown = [step for step in steps if step.filename.startswith(_OURS)][-_FRAMES:]
+    if steps and steps[-1] not in shown:
+        shown.append(steps[-1])
+    return "\n".join(f"{_within_package(step.filename)}:{step.lineno} {step.name}" for step in shown)
+
+
+def _within_package(path: str) -> str:
+    if path.startswith(_OURS):
+        return f"corebilling/{path.removeprefix(_OURS)}"
+    _, installed, rest = path.rpartition("/site-packages/")
+    return rest if installed else Path(path).name
 
 
 def described(error: Exception) -> tuple[str, str]:
