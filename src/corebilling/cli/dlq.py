@@ -1,7 +1,7 @@
 """`corebilling dlq`: dead letters of all tenants, looked at, brought back and dropped."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +10,8 @@ import typer
 
 from corebilling.cli.acting import command_act
 from corebilling.cli.bootstrap import with_container
-from corebilling.cli.failures import told
+from corebilling.cli.failures import errors, told
+from corebilling.cli.instants import in_utc
 from corebilling.cli.operate import AsJson, console, print_json, table, worker_settings
 from corebilling.container import Container
 from corebilling.platform import audit
@@ -80,9 +81,13 @@ def dlq_show(tenant: UUID, event: UUID) -> None:
             return await deadletters.show(tx, tenant, event)
 
     rows = with_container(worker_settings(), work)
-    print_json(rows)
     if not rows:
+        errors.print(
+            f"corebilling: no consumer of tenant {tenant} gave up {event}; `corebilling dlq list` shows what was",
+            soft_wrap=True,
+        )
         raise typer.Exit(1)
+    print_json([{**msgspec.structs.asdict(row), "envelope": msgspec.Raw(row.envelope.encode())} for row in rows])
 
 
 @dlq.command("requeue")
@@ -187,4 +192,4 @@ def _said(which: Letters) -> str:
 
 
 def _utc(instant: datetime | None) -> datetime | None:
-    return instant.replace(tzinfo=UTC) if instant else None
+    return in_utc(instant) if instant else None

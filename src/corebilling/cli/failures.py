@@ -28,9 +28,10 @@ def told(command: Callable[A, R]) -> Callable[A, R]:
         except (SettingsError, MigrationError, EmbeddedError) as error:
             errors.print(f"corebilling: {error}", markup=False)
         except DomainError as error:
-            errors.print(f"corebilling: {error.message}", markup=False)
+            errors.print(f"corebilling: {error.message}", markup=False, soft_wrap=True)
             for field in error.fields:
-                errors.print(f"  {field.pointer}: {field.detail}", markup=False)
+                detail = "" if field.detail == error.message else f": {field.detail}"
+                errors.print(f"  at {field.pointer}{detail}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
 
     return wrapped

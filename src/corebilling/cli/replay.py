@@ -1,6 +1,6 @@
 """`corebilling replay`: send events of a tenant on their way again."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from corebilling.cli.acting import command_act
 from corebilling.cli.bootstrap import with_container
 from corebilling.cli.failures import told
 from corebilling.cli.following import followed
+from corebilling.cli.instants import in_utc
 from corebilling.cli.operate import AsJson, console, print_json, table, worker_settings
 from corebilling.container import Container
 from corebilling.platform import audit
@@ -21,11 +22,17 @@ from corebilling.platform.jobs.schemas import JobOut
 progress = Console(stderr=True, highlight=False)
 
 
+def _given(reason: str) -> str:
+    if not reason.strip():
+        raise typer.BadParameter("it is empty; whoever reads of this replay later wants to know why")
+    return reason
+
+
 @told
 def replay(
     tenant: Annotated[UUID, typer.Option(help="whose events")],
     since: Annotated[datetime, typer.Option("--from", help="written at this instant (UTC) or later")],
-    reason: Annotated[str, typer.Option(help="why, for whoever reads of it later")],
+    reason: Annotated[str, typer.Option(callback=_given, help="why, for whoever reads of it later")],
     before: Annotated[
         datetime | None, typer.Option("--to", help="written before this instant (UTC); until now")
     ] = None,
@@ -48,8 +55,8 @@ def replay(
     corebilling replay --tenant 01981a50-0000-7000-8000-000000000000 --from 2026-11-14 --consumer entitlements --rebuild --reason "a bug"
     """
     request = ReplayRequest(
-        start=since.replace(tzinfo=UTC),
-        end=before.replace(tzinfo=UTC) if before else None,
+        start=in_utc(since),
+        end=in_utc(before) if before else None,
         subjects=subject or [],
         resource_id=resource,
         consumer=consumer,
@@ -61,7 +68,9 @@ def replay(
 
     async def look(container: Container) -> ReplayPlan:
         async with container.database().tenant(tenant) as tx:
-            return await container.replay().plan(tx, tenant, request)
+            planned = await container.replay().plan(tx, tenant, request)
+            await container.tenant_service().get(tx, tenant)
+            return planned
 
     async def work(container: Container) -> dict[str, Any]:
         database, jobs = container.database(), container.job_service()

@@ -82,6 +82,9 @@ def test_a_bug_that_is_mended_and_a_projection_that_is_rebuilt(
     (letter,) = letters("--subject", "subscription.*", "--error", "CheckViolation")
     shown = json.loads(within("dlq", "show", seller.id, letter["event_id"], **where).stdout)
     assert "hurts" in shown[0]["error"]
+    assert shown[0]["envelope"]["id"] == letter["event_id"]
+    unknown = within("dlq", "show", seller.id, seller.id, **where)
+    assert (unknown.returncode, unknown.stdout, "dlq list" in unknown.stderr) == (1, "", True)
     assert entitled() == []
     refused = within("dlq", "requeue", **where)
     assert (refused.returncode, "--all" in refused.stderr) == (2, True), refused.stderr
@@ -132,3 +135,10 @@ def test_a_replay_that_cannot_be_is_refused_in_a_sentence(installation: LocalIns
         "replay", "--tenant", tenant, "--from", "2020-01-01", "--reason", "x", DATABASE_URL=installation.app_url
     )
     assert (ran.returncode, "remember what they have taken" in ran.stderr) == (1, True), ran.stderr
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    ran = within(
+        "replay", "--tenant", tenant, "--from", today, "--reason", "x", "--dry-run", DATABASE_URL=installation.app_url
+    )
+    assert (ran.returncode, "no tenant" in ran.stderr) == (1, True), ran.stderr
+    ran = within("replay", "--tenant", tenant, "--from", today, "--reason", " ", DATABASE_URL=installation.app_url)
+    assert (ran.returncode, "is empty" in ran.stderr) == (2, True), ran.stderr

@@ -68,10 +68,11 @@ def ordered(
     if order.start >= order.end:
         raise invalid_field("/from", "must be before `to`, and in the past")
     if order.start < now - remembered:
-        oldest = (now - remembered).isoformat(timespec="seconds")
+        # The next full hour: what is offered must still be taken when it has been typed.
+        oldest = (now - remembered).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         raise invalid_field(
             "/from",
-            f"consumers remember what they have taken for {remembered.days} days; begin at {oldest} or later, because "
+            f"consumers remember what they have taken for {remembered.days} days; begin at {oldest:%Y-%m-%dT%H:%MZ} or later, because "
             "older events might be handled twice",
         )
     if order.rebuild:
