@@ -1,14 +1,19 @@
 """What an operator is told of an installation that is well, and of several that aren't."""
 
+import asyncio
 import json
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import nats
 import psycopg
 import pytest
 from commands import within
 
 from corebilling.cli.local import LocalInstallation
+from corebilling.platform.embedded import EmbeddedNats
 from corebilling.platform.secrets import SecretBox, generate_key
 
 NOWHERE = "nats://127.0.0.1:1"
@@ -94,6 +99,25 @@ def test_without_a_database_nothing_else_is_asked(nats_url: str) -> None:
     code, areas = examined(DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing", NATS_URL=nats_url)
     assert (code, list(areas)) == (1, ["database"])
     assert "127.0.0.1:1 takes no connection" in areas["database"][0]["what"]
+
+
+def test_messages_that_no_router_takes_are_told_of(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def publish(address: str) -> None:
+        client = await nats.connect(address)
+        await client.jetstream().publish("billing.invoice.generated", b"")
+        await client.close()
+
+    monkeypatch.setattr("corebilling.cli.doctor.eventbus._WAITS", timedelta())
+    with EmbeddedNats(tmp_path / "nats") as server:
+        where = {"DATABASE_URL": database_url, "NATS_URL": server.url}
+        assert within("bus", "declare", **where).returncode == 0
+        _, areas = examined(**where)
+        assert levels(areas["bus"]) == {"ok"}
+        asyncio.run(publish(server.url))
+        _, areas = examined(**where)
+    assert "start a router" in areas["bus"][-1]["advice"], areas["bus"]
 
 
 def _spoil(owner: psycopg.Connection[Any]) -> None:

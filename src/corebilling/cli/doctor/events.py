@@ -139,7 +139,7 @@ async def parked(container: Container) -> list[Finding]:
     found = []
     for row in rows:
         what = (
-            f"{row.consumer}: {row.parked} of {row.tenants} tenants wait for another attempt, "
+            f"{row.consumer}: {row.parked} events (tenants: {row.tenants}) wait for another attempt, "
             f"the first since {_minutes(now - row.since)}"
         )
         if row.overdue:
@@ -157,7 +157,7 @@ async def dead_letters(container: Container) -> list[Finding]:
     return [
         Finding(
             Level.WARNING,
-            f"{row.consumer}: {row.dead} of {row.tenants} tenants, the latest at {row.latest:%Y-%m-%d %H:%M} UTC",
+            f"{row.consumer}: {row.dead} (tenants: {row.tenants}), the latest at {row.latest:%Y-%m-%d %H:%M} UTC",
             "see `corebilling dlq list`; requeue them once the cause is mended",
         )
         for row in rows
