@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, get_args
 
 import typer
 from rich.console import Console
@@ -14,9 +14,11 @@ from corebilling.container import Container
 from corebilling.container.buses import DURABLE
 from corebilling.kernel.errors import Unavailable
 from corebilling.platform.bus.port import Bus, BusUnavailable, Finding, Level
-from corebilling.settings import Settings, load_settings
+from corebilling.settings import BusName, Settings, load_settings
 
 T = TypeVar("T")
+
+EVENT_BUSES: tuple[str, ...] = get_args(BusName)
 
 bus = typer.Typer(help="The event bus: its streams or topics, and what is left on it.", no_args_is_help=True)
 
@@ -32,7 +34,9 @@ MARKS = {Level.OK: "ok", Level.WARNING: "warning", Level.ERROR: "error"}
 
 
 def bus_settings(name: str | None) -> Settings:
-    """The settings, with another bus than EVENT_BUS where one is named."""
+    """The settings, with another bus than EVENT_BUS where one is named. Raises BadParameter for one that isn't known."""
+    if name is not None and name not in EVENT_BUSES:
+        raise typer.BadParameter(f"--bus is {name!r}; choose from {', '.join(EVENT_BUSES)}")
     return load_settings({"ENVIRONMENT": "development", **os.environ}, role="worker", event_bus=name)
 
 

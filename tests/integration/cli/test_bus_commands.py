@@ -50,7 +50,7 @@ def test_migrate_declares_the_bus_that_the_environment_names(
     assert (gone.returncode, "the schema is up to date, the bus is not" in gone.stderr) == (1, True)
 
 
-@pytest.mark.parametrize(("name", "said"), [("pigeon", "EVENT_BUS"), ("kafka", "KAFKA_BROKERS: set it")])
+@pytest.mark.parametrize(("name", "said"), [("pigeon", "choose from nats, kafka"), ("kafka", "KAFKA_BROKERS: set it")])
 def test_a_bus_that_cannot_be_asked_is_told_in_a_sentence(name: str, said: str) -> None:
     run = within("bus", "status", "--bus", name, DATABASE_URL=NO_DATABASE)
-    assert (run.returncode, said in run.stderr) == (1, True), run.stderr
+    assert (run.returncode > 0, said in run.stderr) == (True, True), run.stderr
