@@ -12,6 +12,9 @@ import psycopg
 import pytest
 from commands import COREBILLING, PATIENCE_SECONDS, alive, descendants, plain_environment
 
+from corebilling.cli.dev import _PASSED_ON
+from corebilling.settings import Settings
+
 KEYS = {"url", "api_key", "admin_api_key", "metrics_url", "database_url", "nats_url"}
 
 
@@ -53,3 +56,13 @@ def _works(told: dict[str, str]) -> None:
     with psycopg.connect(told["database_url"]) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("SELECT * FROM tenants")  # the product's login has to take on a role first
     assert urlsplit(told["nats_url"]).hostname == "127.0.0.1"
+
+
+def test_settings_of_the_environment_reach_the_roles() -> None:
+    """All but addresses, which `dev` makes up itself: a newcomer tries a setting here first."""
+    named = {name.upper() for name in Settings.__struct_fields__}
+    unknown = sorted(_PASSED_ON - named - {"OTEL_SDK_DISABLED", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP_ENDPOINT"})
+    assert not unknown, "no such settings"
+    tried_first = ("WEBHOOK_", "ROUTER_", "OUTBOX_", "EVENT_RETENTION", "INBOX_RETENTION")
+    missing = sorted(name for name in named - _PASSED_ON if name.startswith(tried_first))
+    assert missing == ["WEBHOOK_ALLOW_PRIVATE_TARGETS"], "dev itself decides of this one alone"
