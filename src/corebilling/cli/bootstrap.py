@@ -1,6 +1,7 @@
 """The first tenant and the first keys of an installation: made at its database, because no key exists yet to ask with."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,20 @@ class DevelopmentKeys(msgspec.Struct, frozen=True):
     admin_api_key: str
 
 
+class _Once(logging.Filter):
+    """The pool says why it can't connect at every attempt; whoever waits for a command wants to read it once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        fresh = said not in self._told
+        self._told.add(said)
+        return fresh
+
+
 def with_container(settings: Settings, work: Callable[[Container], Awaitable[T]]) -> T:
     """Run work that needs services and the database, outside any role."""
 
@@ -41,6 +56,10 @@ def with_container(settings: Settings, work: Callable[[Container], Awaitable[T]]
             return await work(container)
         finally:
             await database.close()
+            pool_log.removeFilter(once)
+
+    pool_log, once = logging.getLogger("psycopg.pool"), _Once()
+    pool_log.addFilter(once)
 
     return asyncio.run(run())
 

@@ -15,6 +15,9 @@ from corebilling.settings import SettingsError
 A = ParamSpec("A")
 R = TypeVar("R")
 
+_AT_A_COMMAND_LINE = {"database_unavailable": "the database doesn't answer; look at DATABASE_URL and at the server"}
+"""What callers over HTTP are told to wait for, whoever runs a command can look into."""
+
 errors = Console(stderr=True, highlight=False)
 
 
@@ -28,7 +31,8 @@ def told(command: Callable[A, R]) -> Callable[A, R]:
         except (SettingsError, MigrationError, EmbeddedError) as error:
             errors.print(f"corebilling: {error}", markup=False)
         except DomainError as error:
-            errors.print(f"corebilling: {error.message}", markup=False, soft_wrap=True)
+            said = _AT_A_COMMAND_LINE.get(error.code, error.message)
+            errors.print(f"corebilling: {said}", markup=False, soft_wrap=True)
             for field in error.fields:
                 detail = "" if field.detail == error.message else f": {field.detail}"
                 errors.print(f"  at {field.pointer}{detail}", markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import nats
 import psycopg
 import pytest
-from commands import within
+from commands import corebilling, within
 
 from corebilling.cli.local import LocalInstallation
 from corebilling.platform.embedded import EmbeddedNats
@@ -99,6 +99,12 @@ def test_without_a_database_nothing_else_is_asked(nats_url: str) -> None:
     code, areas = examined(DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing", NATS_URL=nats_url)
     assert (code, list(areas)) == (1, ["database"])
     assert "127.0.0.1:1 takes no connection" in areas["database"][0]["what"]
+
+
+def test_why_the_database_takes_no_connection_is_told_once() -> None:
+    run = corebilling("dlq", "list", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    assert (run.returncode, run.stderr.count("Connection refused")) == (1, 1), run.stderr
+    assert "look at DATABASE_URL" in run.stderr
 
 
 def test_messages_that_no_router_takes_are_told_of(
