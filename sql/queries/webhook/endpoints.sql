@@ -16,6 +16,10 @@ WHERE tenant_id = @tenant_id AND (sqlc.narg('before')::uuid IS NULL OR endpoint_
 ORDER BY endpoint_id DESC
 LIMIT @page_size::int;
 
+-- name: LockEndpoints :exec
+-- Whoever adds an endpoint goes alone among its tenant's, so that the next one counts it.
+SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints:' || @tenant_id::text, 0));
+
 -- name: CountEndpoints :one
 -- A tenant may have only so many: each of them multiplies its events.
 SELECT count(*) FROM webhook_endpoints WHERE tenant_id = @tenant_id;

@@ -60,6 +60,7 @@ class WebhookService:
             raise NotFound("there is no such tenant; check the credential", code="tenant_not_found")
         self._check_url(data.url, profile.sandbox)
         check_subjects(data.subjects)
+        await endpoints.lock_endpoints(tx.conn, tenant_id=str(tenant_id))
         if (await endpoints.count_endpoints(tx.conn, tenant_id=tenant_id) or 0) >= MOST_ENDPOINTS:
             raise Conflict(
                 f"{MOST_ENDPOINTS} endpoints are the most there can be; delete one first",

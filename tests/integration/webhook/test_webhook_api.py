@@ -1,5 +1,7 @@
 """The routes, with real keys of two tenants."""
 
+import asyncio
+
 import pytest
 
 from corebilling.events.envelope import Envelope
@@ -8,6 +10,8 @@ from corebilling.kernel.ids import new_id
 from corebilling.platform import audit
 from corebilling.platform.clock import wall_clock
 from corebilling.webhook.handlers import HANDLERS
+from corebilling.webhook.schemas import EndpointCreate
+from corebilling.webhook.service import MOST_ENDPOINTS
 
 ENDPOINTS = "/v1/webhook-endpoints"
 DELIVERIES = "/v1/webhook-deliveries"
@@ -164,3 +168,24 @@ async def test_whatever_decides_where_events_go_or_who_can_sign_is_in_the_audit_
         f"POST {ENDPOINTS}/{{endpoint_id}}/redeliver-failed",
         f"DELETE {ENDPOINTS}/{{endpoint_id}}",
     ]
+
+
+async def test_endpoints_made_at_once_do_not_get_past_the_limit(clients, db):
+    client, _ = clients
+    for _ in range(MOST_ENDPOINTS - 1):
+        await client.post(ENDPOINTS, json={"url": "https://example.com"})
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        async with db.tenant(client.tenant.id) as tx:
+            await client.tenant.service.create_endpoint(tx, client.tenant.id, EndpointCreate(url="https://example.com"))
+            held.set()
+            await asyncio.sleep(
+                0.2
+            )  # as long as others have time to count past it, and no longer than they wait for it
+
+    holding = asyncio.create_task(hold())
+    await held.wait()
+    answers = await asyncio.gather(*(client.post(ENDPOINTS, json={"url": "https://example.com"}) for _ in range(3)))
+    await holding
+    assert [answer.status_code for answer in answers] == [409] * 3

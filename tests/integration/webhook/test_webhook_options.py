@@ -41,6 +41,8 @@ REFUSED = [
     ({"headers": {"X-SIGNATURE": "mine"}}, "/headers/X-SIGNATURE"),
     ({"headers": {"Content-Length": "0"}}, "/headers/Content-Length"),
     ({"headers": {"Transfer-Encoding": "chunked"}}, "/headers/Transfer-Encoding"),
+    ({"headers": {"Transfer_Encoding": "chunked"}}, "/headers/Transfer_Encoding"),
+    ({"headers": {"webhook_Signature": "v1,x"}}, "/headers/webhook_Signature"),
     ({"headers": {"X-A": "one\r\nX-B: two"}}, "/headers/X-A"),
     ({"headers": {"X A": "one"}}, "/headers/X A"),
     ({"headers": {"X-A": "(hidden)"}}, "/headers/X-A"),

@@ -28,9 +28,10 @@ def refusal(headers: Mapping[str, str]) -> tuple[str, str] | None:
     seen: set[str] = set()
     for name, value in headers.items():
         lower = name.lower()
+        ours = lower.replace("_", "-")  # many servers and gateways take one for the other
         if not _NAME.fullmatch(name):
             return name, "not the name of a header; use letters, digits and hyphens, at most 100"
-        if lower in RESERVED or lower.startswith(RESERVED_STARTS):
+        if ours in RESERVED or ours.startswith(RESERVED_STARTS):
             return name, "this header is set by deliveries themselves; choose another name"
         if lower in seen:
             return name, "the same header comes twice, names differ in case only; leave one out"

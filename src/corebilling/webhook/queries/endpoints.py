@@ -98,6 +98,17 @@ async def list_endpoints(
     return _rows
 
 
+LOCK_ENDPOINTS: Final = """-- webhook/endpoints.sql: LockEndpoints
+SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints:' || $1::text, 0))
+"""
+
+
+async def lock_endpoints(conn: Connection, *, tenant_id: str) -> None:
+    """Whoever adds an endpoint goes alone among its tenant's, so that the next one counts it."""
+    _cur = psycopg.AsyncRawCursor(conn)
+    await _cur.execute(LOCK_ENDPOINTS, (tenant_id,))
+
+
 COUNT_ENDPOINTS: Final = """-- webhook/endpoints.sql: CountEndpoints
 SELECT count(*) FROM webhook_endpoints WHERE tenant_id = $1
 """
