@@ -24,11 +24,14 @@ ORDER BY k.tenant_id, k.event_id
 ON CONFLICT DO NOTHING;
 
 -- name: DueRetries :many
--- Lists parked events whose turn it is: due, and the first of their resource.
+-- Lists parked events whose turn it is: due, and the first of their resource; without those that others needn't wait for.
 SELECT r.tenant_id, r.consumer, r.event_id, r.subject, r.resource_id, r.resource_seq, r.attempts, r.first_failed_at,
        r.envelope
 FROM inbox_retry r
-WHERE r.next_attempt_at <= @now AND r.consumer = ANY (@consumers::text[]) AND NOT EXISTS (
+WHERE r.next_attempt_at <= @now AND r.consumer = ANY (@consumers::text[])
+  AND (r.consumer, r.subject) NOT IN (
+    SELECT w.consumer, w.subject FROM unnest(@waiting_consumers::text[], @waiting_subjects::text[]) AS w(consumer, subject))
+  AND NOT EXISTS (
   SELECT 1 FROM inbox_retry p
   WHERE p.tenant_id = r.tenant_id AND p.consumer = r.consumer AND p.resource_id = r.resource_id
     AND (p.resource_seq, p.event_id) < (r.resource_seq, r.event_id))

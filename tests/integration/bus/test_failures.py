@@ -1,16 +1,33 @@
 """What fails, what waits behind it, and how it comes back."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 
-from backbone import Recorder, change, count, dispatcher, event, on_rating_failed, router, running, seen, send, until
+from backbone import (
+    Recorder,
+    change,
+    consumer,
+    count,
+    dispatcher,
+    event,
+    on_rating_failed,
+    router,
+    running,
+    seen,
+    send,
+    until,
+)
 from corebilling.events.envelope import Envelope
 from corebilling.events.rating import RatingFailed
+from corebilling.kernel.ids import new_id
 from corebilling.platform.bus import deadletters
+from corebilling.platform.bus.admission import Arrivals, Held
 from corebilling.platform.bus.deadletters import Letters
+from corebilling.platform.bus.group import Group
 from corebilling.platform.bus.handlers import Consumer, NotYet
 from corebilling.platform.bus.nats import NatsBus
 from corebilling.platform.bus.port import OutgoingMessage
@@ -148,3 +165,49 @@ async def test_a_message_too_large_is_given_up_and_others_of_its_resource_wait(
         await until(lambda: count(owner, "seen") == 2, "the one behind")
     assert [amount for _, amount, _ in seen(owner)] == [100, 2]
     assert owner.execute("SELECT consumer, attempts FROM dead_letters").fetchall() == [("dispatcher", 8)]
+
+
+async def test_a_handler_ahead_of_its_schema_delays_nobody_else(db: Database, bus: NatsBus, owner: Owner) -> None:
+    tenant, mode = uuid4(), ["bug"]
+
+    async def ahead(service: Recorder, tx: Tx, events: Sequence[Envelope[RatingFailed]]) -> None:
+        if mode[0] == "bug":
+            raise ValueError("not yet")
+        if mode[0] == "ahead":
+            await tx.conn.execute("SELECT 1 FROM table_to_come")
+        await service.store(tx, events)
+
+    both = [Consumer("ahead", Recorder("ahead"), {RatingFailed: ahead}), consumer()]
+    await send(db, event(tenant, "poison"))
+    async with running(dispatcher(db, bus, *both), router(db, bus, *both)):
+        await until(lambda: count(owner, "inbox_retry") == 2, "both parked")
+        mode[0] = "ahead"
+        await change(owner, MEND)
+        await change(owner, "UPDATE inbox_retry SET attempts = 9, next_attempt_at = now() - interval '1 hour'")
+        await until(lambda: count(owner, "seen") == 1, "the other's")
+        assert count(owner, "inbox_retry", "consumer = 'ahead' AND attempts = 9") == 1, "no attempt is counted"
+        mode[0] = "fine"
+        await until(lambda: count(owner, "seen") == 2, "its own")
+    assert count(owner, "dead_letters") == 0
+
+
+async def test_a_group_that_waits_too_long_for_its_schema_is_put_aside_whole(db: Database, owner: Owner) -> None:
+    tenant, calls = uuid4(), []
+
+    async def ahead(service: Recorder, tx: Tx, events: Sequence[Envelope[RatingFailed]]) -> None:
+        calls.append(len(events))
+        await tx.conn.execute("SELECT 1 FROM table_to_come")
+
+    new = [event(tenant, str(n)) for n in range(3)]
+    envelopes = [
+        Envelope(
+            id=new_id(), subject="rating.failed", version=1, tenant_id=tenant, resource_id=e.resource_id, resource_seq=1,
+            correlation_id=tenant, causation_id=None, traceparent=None, occurred_at=e.occurred_at, payload=e.payload,
+        )
+        for e in new
+    ]  # fmt: skip
+    group = Group(db, wall_clock, asyncio.Event(), attempts_with_schema=2)
+    held = [Held(envelope, b"{}") for envelope in envelopes]
+    await group.handle(Consumer("ahead", Recorder("ahead"), {RatingFailed: ahead}), ahead, held, Arrivals())
+    assert calls == [3, 3]
+    assert count(owner, "inbox_retry") == 3

@@ -1,8 +1,9 @@
 """One consumer's transaction over a group of events of one subject, and what happens when it fails.
 
-What passes by itself (lost connections, deadlocks, a full disk, a schema that a rolling release is about to bring) is
-tried again as a whole, for as long as it takes: an outage must not fill the dead letters. Anything else is some event's
-fault, or a bug that it meets: the group is halved until that event stands alone, is put aside, and the rest commits.
+What passes by itself (lost connections, deadlocks, a full disk) is tried again as a whole, for as long as it takes: an outage
+must not fill the dead letters. A schema that a rolling release is about to bring is waited for a while, then the group is put
+aside. Anything else is some event's fault, or a bug that it meets: the group is halved until that event stands alone, is put
+aside, and the rest commits.
 """
 
 import asyncio
@@ -28,22 +29,37 @@ _SCHEMA_MISMATCH = frozenset({"42P01", "42703", "42883"})
 
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0
+_ATTEMPTS_WITH_SCHEMA = 12
+"""About half a minute."""
 _MOST_LINKS = 100
 
 _tracer = otel.get_tracer("corebilling.router")
 
 
 class Stopped(Exception):
-    """The process stops while a group waits for better times; its messages will be delivered again."""
+    """A group waits for better times, and not here: its messages will be delivered again, or are parked."""
 
 
 class Group:
-    """Works on groups of events. `stopping` ends the patience with what passes by itself."""
+    """Works on groups of events. `stopping` ends the patience with what passes by itself; with a schema that doesn't fit it
+    ends after so many attempts, because that is the trouble of some handlers, and the others have to go on. Without `patient`
+    there is none: for events that can stay where they are.
+    """
 
-    def __init__(self, db: Database, clock: Clock, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        stopping: asyncio.Event,
+        *,
+        patient: bool = True,
+        attempts_with_schema: int = _ATTEMPTS_WITH_SCHEMA,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._stopping = stopping
+        self._patient = patient
+        self._attempts_with_schema = attempts_with_schema
 
     async def handle(
         self, consumer: Consumer[Any], handler: Handler[Any], events: Sequence[Held], admission: Admission
@@ -70,8 +86,9 @@ class Group:
                 if rest:
                     await self._settle(consumer, handler, rest, admission)
                 return
-        if len(events) == 1:
-            await self._put_aside(consumer, events[0], error, admission)
+        if len(events) == 1 or _is_of_the_schema(error):
+            for event in events:
+                await self._put_aside(consumer, event, error, admission)
             return
         middle = len(events) // 2
         await self._settle(consumer, handler, events[:middle], admission)
@@ -95,7 +112,8 @@ class Group:
             metrics.HANDLED.labels(consumer.name).inc(len(admitted))
 
         try:
-            await self.patiently(f"{consumer.name} with {events[0].envelope.subject}", transaction)
+            what = f"{consumer.name} with {events[0].envelope.subject}"
+            await self.patiently(what, transaction, attempts_with_schema=self._attempts_with_schema)
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an event or a bug in its handler raises
@@ -114,8 +132,11 @@ class Group:
 
         await self.patiently(f"{consumer.name} putting {envelope.subject} aside", transaction)
 
-    async def patiently(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do some work, again and again while it fails for reasons that pass by themselves. Raises `Stopped`."""
+    async def patiently(
+        self, what: str, work: Callable[[], Awaitable[None]], *, attempts_with_schema: int | None = None
+    ) -> None:
+        """Do some work, again and again while it fails for reasons that pass by themselves. Raises `Stopped`, and what the
+        work raises otherwise, or too often because of the schema."""
         attempt = 0
         while True:
             try:
@@ -124,6 +145,11 @@ class Group:
                 if not passes_by_itself(error):
                     raise
                 attempt += 1
+                if not self._patient:
+                    logger.warning("{} waits for its next turn: {}", what, error)
+                    raise Stopped from error
+                if _is_of_the_schema(error) and attempt == attempts_with_schema:
+                    raise
                 logger.warning("{} is tried again: {}", what, error)
                 seconds = backoff(attempt, first=_FIRST_WAIT_SECONDS, longest=_LONGEST_WAIT_SECONDS).total_seconds()
                 await pause(self._stopping, seconds)
@@ -135,7 +161,11 @@ class Group:
 
 def passes_by_itself(error: Exception) -> bool:
     """Whether the same group may succeed later without anybody mending an event."""
-    return is_transient(error) or sqlstate(error) in _SCHEMA_MISMATCH
+    return is_transient(error) or _is_of_the_schema(error)
+
+
+def _is_of_the_schema(error: Exception) -> bool:
+    return sqlstate(error) in _SCHEMA_MISMATCH
 
 
 def _span(consumer: str, events: Sequence[Held]) -> AbstractContextManager[Any]:

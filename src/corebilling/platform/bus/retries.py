@@ -1,8 +1,8 @@
 """Parked events get their further attempts here, the first of each resource only, so that the others keep their order."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -24,42 +24,57 @@ _BATCH = 200
 
 
 class Retries:
-    """Works on what is due. Several processes may: each event is locked by the one that handles it."""
+    """Works on what is due. Several processes may: each event is locked by the one that handles it. What fails for reasons that
+    pass by themselves stays parked, without an attempt counted."""
 
-    def __init__(self, db: Database, clock: Clock, consumers: Sequence[Consumer[Any]], group: Group) -> None:
+    def __init__(self, db: Database, clock: Clock, consumers: Sequence[Consumer[Any]], stopping: asyncio.Event) -> None:
         self._db = db
         self._clock = clock
         self._consumers = {consumer.name: consumer for consumer in consumers}
         self._handlers = {consumer.name: consumer.subjects() for consumer in consumers}
         self._routes = Routes(consumers)
-        self._group = group
+        self._group = Group(db, clock, stopping, patient=False)
         self._parked = Parked()
         self._arrivals = Arrivals()
 
     async def work(self) -> None:
         """Try everything that is due, and what becomes due by that; not what another process is at work on."""
         tried: set[tuple[UUID, str, UUID]] = set()
-        with suppress(Stopped):
-            while True:
-                async with self._db.system() as tx:
-                    due = await queries.due_retries(
-                        tx.conn, now=self._clock(), consumers=[*self._consumers, ROUTER], max_rows=_BATCH
-                    )
-                fresh = [row for row in due if (row.tenant_id, row.consumer, row.event_id) not in tried]
-                if not fresh:
-                    return
-                tried.update((row.tenant_id, row.consumer, row.event_id) for row in fresh)
-                await self._try(fresh)
+        waiting: set[tuple[str, str]] = set()
+        while True:
+            async with self._db.system() as tx:
+                due = await queries.due_retries(
+                    tx.conn,
+                    now=self._clock(),
+                    consumers=[*self._consumers, ROUTER],
+                    waiting_consumers=[consumer for consumer, _ in waiting],
+                    waiting_subjects=[subject for _, subject in waiting],
+                    max_rows=_BATCH,
+                )
+            fresh = [row for row in due if (row.tenant_id, row.consumer, row.event_id) not in tried]
+            if not fresh:
+                return
+            tried.update((row.tenant_id, row.consumer, row.event_id) for row in fresh)
+            waiting |= await self._try(fresh)
 
-    async def _try(self, due: Sequence[DueRetriesRow]) -> None:
+    async def _try(self, due: Sequence[DueRetriesRow]) -> set[tuple[str, str]]:
+        """Answers consumers and subjects that wait for better times: the others needn't."""
+        waiting: set[tuple[str, str]] = set()
         groups: dict[tuple[str, str], list[Held]] = defaultdict(list)
         for row in due:
             if row.consumer == ROUTER:
-                await self._route(row)
+                try:
+                    await self._route(row)
+                except Stopped:
+                    waiting.add((ROUTER, row.subject))
             elif (held := await self._decoded(row)) is not None:
                 groups[row.consumer, row.subject].append(held)
         for (name, subject), events in groups.items():
-            await self._group.handle(self._consumers[name], self._handlers[name][subject], events, self._parked)
+            try:
+                await self._group.handle(self._consumers[name], self._handlers[name][subject], events, self._parked)
+            except Stopped:
+                waiting.add((name, subject))
+        return waiting
 
     async def _route(self, row: DueRetriesRow) -> None:
         """Bring a message that no consumer could be found for, requeued by somebody, to those that there are now: as if it

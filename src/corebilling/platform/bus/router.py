@@ -72,7 +72,7 @@ class Router:
             return
         await self._bus.connect()
         group = Group(self._db, self._clock, stopping)
-        retries = Retries(self._db, self._clock, self._consumers, group)
+        retries = Retries(self._db, self._clock, self._consumers, stopping)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(every(_RETRY_SECONDS, stopping, retries.work), name="inbox-retries")
             tasks.create_task(self._pull(group, stopping), name="router-pull")

@@ -125,21 +125,30 @@ DUE_RETRIES: Final = """-- platform/inbox.sql: DueRetries
 SELECT r.tenant_id, r.consumer, r.event_id, r.subject, r.resource_id, r.resource_seq, r.attempts, r.first_failed_at,
        r.envelope
 FROM inbox_retry r
-WHERE r.next_attempt_at <= $1 AND r.consumer = ANY ($2::text[]) AND NOT EXISTS (
+WHERE r.next_attempt_at <= $1 AND r.consumer = ANY ($2::text[])
+  AND (r.consumer, r.subject) NOT IN (
+    SELECT w.consumer, w.subject FROM unnest($3::text[], $4::text[]) AS w(consumer, subject))
+  AND NOT EXISTS (
   SELECT 1 FROM inbox_retry p
   WHERE p.tenant_id = r.tenant_id AND p.consumer = r.consumer AND p.resource_id = r.resource_id
     AND (p.resource_seq, p.event_id) < (r.resource_seq, r.event_id))
 ORDER BY r.next_attempt_at
-LIMIT $3::integer
+LIMIT $5::integer
 """
 
 
 async def due_retries(
-    conn: Connection, *, now: datetime, consumers: Sequence[str | None], max_rows: int
+    conn: Connection,
+    *,
+    now: datetime,
+    consumers: Sequence[str | None],
+    waiting_consumers: Sequence[str | None],
+    waiting_subjects: Sequence[str | None],
+    max_rows: int,
 ) -> list[DueRetriesRow]:
-    """Lists parked events whose turn it is: due, and the first of their resource."""
+    """Lists parked events whose turn it is: due, and the first of their resource; without those that others needn't wait for."""
     _cur = psycopg.AsyncRawCursor(conn, row_factory=args_row(DueRetriesRow))
-    await _cur.execute(DUE_RETRIES, (now, list(consumers), max_rows))
+    await _cur.execute(DUE_RETRIES, (now, list(consumers), list(waiting_consumers), list(waiting_subjects), max_rows))
     _rows: list[DueRetriesRow] = await _cur.fetchall()
     return _rows
 
