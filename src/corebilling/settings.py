@@ -122,8 +122,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def inbox_days(self) -> int:
-        """How many days the inbox remembers what was handled: by default a week longer than events are kept."""
-        return self.inbox_retention_days or self.event_retention_days + _INBOX_DAYS_MORE
+        """How many days the inbox remembers what was handled. By default more than twice as long as events are kept: one
+        that is replayed on its last day stays on the bus for as long again, which may deliver all that it has."""
+        return self.inbox_retention_days or 2 * self.event_retention_days + 1
 
     @property
     def sweep_after(self) -> timedelta:
@@ -143,7 +144,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 _ALIASES = {"otlp_endpoint": "otel_exporter_otlp_endpoint"}
 _LISTS = {"worker_components", "enabled_migration_services", "encryption_keys", "webhook_retry_schedule"}
-_INBOX_DAYS_MORE = 7
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_RETRY = timedelta(days=7)
 

