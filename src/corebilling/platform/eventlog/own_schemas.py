@@ -54,6 +54,8 @@ _ALLOWED_AT_TOP = frozenset({"/$id", "/$schema"})
 Misfit = tuple[str, str]
 """(JSON pointer into the data, what is wrong there)"""
 
+_NO_PATTERN = 'is not a "regex"'
+
 
 def check_schema(schema: dict[str, Any], pointer: str) -> str:
     """The schema as it is stored. Raises `Invalid`, pointing below `pointer`, for one that isn't JSON Schema 2020-12 or
@@ -74,7 +76,10 @@ def check_schema(schema: dict[str, Any], pointer: str) -> str:
     try:
         _compiled(text)
     except jsonschema_rs.ValidationError as error:
-        raise _refused(pointer + _pointer(error), _short(error.message)) from None
+        said = _short(error.message)
+        if said.endswith(_NO_PATTERN):
+            said = f"{said} that takes linear time: write it without look-around and back-references, and smaller"
+        raise _refused(pointer + _pointer(error), said) from None
     return text
 
 
