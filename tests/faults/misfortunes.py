@@ -34,7 +34,7 @@ class Fault:
 
 
 class Misfortunes:
-    """Strikes an estate under load. `survived` counts by kind; below an `endurance` of 1 faults last shorter."""
+    """Strikes an estate under load. `survived` counts by kind; below an `endurance` of 1 they are fewer and shorter."""
 
     def __init__(
         self, estate: Estate, tenants: list[Tenant], records: Records, echoes: Echoes, *, seed: int, endurance: float
@@ -71,7 +71,8 @@ class Misfortunes:
             struck_all = True
 
     def _of_processes(self) -> list[Fault]:
-        kills = [Fault(f"SIGKILL {kind_of(name)}", partial(self._kill, name)) for name in ROLES]
+        victims = list(ROLES) if self._endurance >= 1 else list({kind_of(name): name for name in ROLES}.values())
+        kills = [Fault(f"SIGKILL {kind_of(name)}", partial(self._kill, name)) for name in victims]
         return [
             *kills,
             Fault("router frozen", partial(self._freeze, ROUTERS, 2.0, 14.0)),  # beyond the broker's patience, or not
