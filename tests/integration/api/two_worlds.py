@@ -12,12 +12,14 @@ from psycopg import sql
 
 from corebilling.cli.client import until
 from corebilling.cli.receiver import receiving
+from corebilling.events.catalog import CATALOG
 from corebilling.kernel.ids import new_id
 from factories import PATIENCE_SECONDS, Api, Seller, event, hours, metered, new_key, new_seller, per_unit
 
 DECEMBER = datetime(2025, 12, 1, tzinfo=UTC)
 JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+HEARD = sorted({f"{row.subject.split('.')[0]}.*" for row in CATALOG if row.public} - {"custom.*", "ledger.*"})
 PLATFORM_TENANT = "00000000-0000-0000-0000-000000000000"
 _DISPUTE = """INSERT INTO disputes (tenant_id, dispute_id, payment_id, customer_id, gateway_dispute_id, currency, amount_minor,
     fee_minor, status, reason, opened_at, created_at)
@@ -46,7 +48,9 @@ async def build(platform: Api, name: str, rows: "Rows", subscribed: list[tuple[s
     seller = await new_seller(platform, name, DECEMBER, correction_mode="credit_note")
     world = World(name, seller.id, seller.key)
     async with seller.api, receiving() as receiver:
-        endpoint = await seller.api.post("/v1/webhook-endpoints", {"url": receiver.url, "description": name})
+        endpoint = await seller.api.post(
+            "/v1/webhook-endpoints", {"url": receiver.url, "description": name, "subjects": HEARD}
+        )
         receiver.secret = endpoint["secret"]
         made = await _trade(seller, name)
         await new_key(platform, seller.id, "billing:read")
@@ -236,9 +240,7 @@ class Rows:
 
     def one(self, query: str, *values: Any) -> Any:
         """The first column of the first row."""
-        row = self._conn.execute(query, values).fetchone()
-        assert row is not None
-        return row[0]
+        return next(iter(self._conn.execute(query, values)))[0]
 
     def run(self, query: str, *values: Any) -> None:
         self._conn.execute(query, values)

@@ -5,6 +5,7 @@ import csv
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import corebilling, within
@@ -61,25 +62,30 @@ def test_smoke_against_nothing_fails_clearly() -> None:
     assert "Traceback" not in run.stdout + run.stderr
 
 
-def test_the_demo_ends_with_figures_that_hold(tmp_path: Path) -> None:
-    run = corebilling("demo", "--customers", "60", "--events", "3000", "--json", "--output", str(tmp_path))
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+    """The figures of a demo, and what it told on the way."""
+    output = tmp_path_factory.mktemp("demo")
+    run = corebilling("demo", "--customers", "60", "--events", "3000", "--json", "--output", str(output))
     assert run.returncode == 0, run.stdout + run.stderr
-    figures = json.loads(run.stdout.splitlines()[-1])
+    return json.loads(run.stdout.splitlines()[-1]), run.stderr
+
+
+def test_the_demo_ends_with_figures_that_hold(demo: tuple[dict[str, Any], str]) -> None:
+    figures, told = demo
     assert figures["passed"] is True
     assert figures["failures"] == []
     assert (figures["customers"], figures["invoices"], figures["journals"]) == (60, 66, 84), "six of those with a story"
     assert (figures["events_accepted"], figures["rejected"]) == (3000, 0)
     assert figures["invoiced_minor"] == figures["expected_minor"] > 0
     assert (figures["trial_balance_minor"], figures["ledger_mismatches"], figures["webhooks_refused"]) == (0, 0, 0)
-    assert all(said in run.stderr for said in ("Remaining time of Agency fee", "Coupon WELCOME", "Commitment"))
+    assert all(said in told for said in ("Remaining time of Agency fee", "Coupon WELCOME", "Commitment"))
     assert Path(figures["pdf"]).read_bytes().startswith(b"%PDF-")
 
 
-def test_the_demo_follows_the_money(tmp_path: Path) -> None:
-    run = corebilling("demo", "--customers", "1", "--events", "1", "--json", "--output", str(tmp_path))
-    assert run.returncode == 0, run.stdout + run.stderr
-    figures = json.loads(run.stdout.splitlines()[-1])
-    money = figures["money"]
+def test_the_demo_follows_the_money(demo: tuple[dict[str, Any], str]) -> None:
+    figures, told = demo
+    money = dict(figures["money"])
     assert b"factur-x.xml" in Path(money.pop("e_invoice")).read_bytes()
     assert Path(money.pop("statement")).read_bytes().startswith(b"%PDF-")
     assert money == {
@@ -88,10 +94,8 @@ def test_the_demo_follows_the_money(tmp_path: Path) -> None:
         "overdue_minor": 57_670, "notices": 3,
     }  # fmt: skip
     assert (figures["sealed_journals"], figures["broken_seals"]) == (figures["journals"], 0)
-    assert all(
-        said in run.stderr for said in ("promotion of 25.00", "insufficient_funds", "CN-2026-000001", "2026-02 92.05")
-    )
-    chapter = run.stderr[run.stderr.index("The money of") : run.stderr.index("usage  ")]
+    assert all(said in told for said in ("promotion of 25.00", "insufficient_funds", "CN-2026-000001", "2026-02 92.05"))
+    chapter = told[told.index("The money of") : told.index("usage  ")]
     assert max(map(len, chapter.splitlines())) <= 100
 
 

@@ -67,6 +67,8 @@ async def test_a_subscription_starts_in_the_tenants_time_on_the_customers_calend
         "interval_count": 1,
         "status": "active",
         "scheduled": True,
+        "starts_at": "2026-01-31T23:00:00Z",
+        "price_ids": [],
     }
     (scheduled,) = await parties.events(tenant_id, "subscription.scheduled")
     assert scheduled.resource_seq == 1
