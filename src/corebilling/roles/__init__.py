@@ -2,10 +2,13 @@
 
 import asyncio
 import gc
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 
 import uvloop
+from loguru import logger
 
 from corebilling.container import Container
 from corebilling.platform.logging import set_up_logging
@@ -20,6 +23,7 @@ _RUN: dict[Role, Callable[[Container, asyncio.Event], Awaitable[None]]] = {
 }
 
 
+_LAST_TASKS_SECONDS = 5.0
 _COLLECT_AFTER = 100_000
 """Containers made, beyond those freed, until the collector looks for circles. Its usual 700 are a fraction of one batch:
 it then went over every live batch again and again and took a fifth of a router's time."""
@@ -45,4 +49,24 @@ async def _until_stopped(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     container = Container(settings=settings)
     gc.freeze()  # what was imported stays to the end and needs no looking at
-    await _RUN[settings.role](container, stopping)
+    try:
+        await _RUN[settings.role](container, stopping)
+    finally:
+        await end_what_is_left()
+
+
+async def end_what_is_left(seconds: float = _LAST_TASKS_SECONDS) -> None:
+    """End tasks that are still there when all work is done, and the process with them where one doesn't end.
+
+    asyncio would wait for those for ever: a library's task that swallows its cancellation (one that reconnects, say) must
+    not keep a role from stopping, or a failed one from being started again.
+    """
+    failed = sys.exc_info()[1]
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    stuck = (await asyncio.wait(left, timeout=seconds))[1] if left else set()
+    if stuck:
+        logger.opt(exception=failed).error("the process ends although tasks go on: {}", [repr(task) for task in stuck])
+        await logger.complete()
+        os._exit(1 if failed else 0)
