@@ -99,6 +99,7 @@ class Trial:
         await verdict.order_was_kept(echoes, records, self.pairs)
         await verdict.books_are_clean(records, self.estate)
         await verdict.roles_are_well(self.estate)
+        await verdict.roles_stop_when_told(self.estate)
         again, refused = (sum(getattr(t.listener, what) for t in tenants) for what in ("repeated", "turned_away"))
         done = sum((tenant.done for tenant in tenants), Counter[str]())
         return (

@@ -198,3 +198,15 @@ async def roles_are_well(estate: Estate) -> None:
     for name, role in estate.roles.items():
         assert role.running, f"{name} ended by itself:\n{role.log_tail()}"
         await asyncio.to_thread(role.wait_ready)
+
+
+async def roles_stop_when_told(estate: Estate) -> None:
+    """Whatever a role has been through, it finishes what it holds, and ends by itself. To be asked last."""
+    await asyncio.gather(*(asyncio.to_thread(role.stop) for role in estate.roles.values()))
+    for name, role in estate.roles.items():
+        assert role._process is not None
+        code = role._process.returncode
+        assert code == 0, f"{name} was told to stop and ended with {code}:\n{role.log_tail()}"
+        assert "although tasks go on" not in role.log.read_text(), (
+            f"{name} had to leave tasks behind:\n{role.log_tail()}"
+        )
