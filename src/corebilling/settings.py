@@ -201,10 +201,22 @@ def _is_key(encoded: str) -> bool:
         return False
 
 
+def _is_database_url(url: str) -> bool:
+    """Whether the password ends where libpq thinks it does: else the rest of it would show as a host's name, in errors."""
+    parts = urlsplit(url)
+    bare = parts.netloc.count("@") <= 1 and "@" not in parts.path + parts.fragment
+    return parts.scheme in ("postgresql", "postgres") and bare
+
+
 def _contradictions(settings: Settings) -> list[str]:
     wrong = []
-    if urlsplit(settings.database_url).scheme not in ("postgresql", "postgres"):
-        wrong.append("DATABASE_URL: set it to a URL such as postgresql://corebilling@db/corebilling")
+    for name in ("database_url", "database_migration_url", "database_direct_url"):
+        url: str = getattr(settings, name)
+        if (url or name == "database_url") and not _is_database_url(url):
+            wrong.append(
+                f"{name.upper()}: set it to a URL such as postgresql://corebilling@db/corebilling, "
+                "with %40 for an @ in the password, %2F for a / and so on"
+            )
     if settings.role != "migrate" and not settings.encryption_keys and settings.environment == "production":
         wrong.append("ENCRYPTION_KEYS: set at least one key; `corebilling keys generate` makes one")
     if settings.ledger_signing_key and not _is_key(settings.ledger_signing_key):

@@ -15,6 +15,8 @@ SOUND = {"DATABASE_URL": "postgresql://db/corebilling", "ENCRYPTION_KEYS": "key"
         ({"EVENT_BUS": "pigeon"}, "EVENT_BUS"),
         ({"EVENT_BUS": "kafka"}, "KAFKA_BROKERS"),
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "me"}, "KAFKA_SASL_PASSWORD"),
+        ({"DATABASE_URL": "postgresql://me:s3@cret@db/corebilling"}, "DATABASE_URL: set it"),
+        ({"DATABASE_DIRECT_URL": "postgresql://me:s3/cret@db/corebilling"}, "DATABASE_DIRECT_URL: set it"),
         ({"KAFKA_TLS_CERT": "cert.pem"}, "KAFKA_TLS_KEY"),
         ({"KAFKA_TOPIC": "billing events"}, "KAFKA_TOPIC"),
         ({"NATS_TLS_KEY": "key.pem"}, "NATS_TLS_CERT"),
@@ -29,6 +31,18 @@ SOUND = {"DATABASE_URL": "postgresql://db/corebilling", "ENCRYPTION_KEYS": "key"
 def test_a_contradiction_is_told_with_what_to_mend(environment: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         load_settings(SOUND | environment)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:s3%40cret@db:5432/corebilling",
+        "postgresql://db-1:5432,db-2:5432/corebilling?target_session_attrs=read-write",
+        "postgres:///corebilling?host=/run/postgresql",
+    ],
+)
+def test_a_database_is_named_in_any_form_that_libpq_takes(url: str) -> None:
+    assert load_settings(SOUND | {"DATABASE_URL": url}).database_url == url
 
 
 def test_all_that_needs_mending_is_told_at_once() -> None:
