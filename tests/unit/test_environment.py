@@ -62,6 +62,6 @@ def test_a_retry_schedule_reads_as_written() -> None:
     assert Settings().retry_schedule == ()
 
 
-def test_the_inbox_remembers_a_week_longer_than_events_are_kept_unless_told_otherwise() -> None:
+def test_the_inbox_remembers_as_long_as_the_bus_may_bring_an_event_again_unless_told_otherwise() -> None:
     assert load_settings(SOUND | {"EVENT_RETENTION_DAYS": "30"}).inbox_days == 61
     assert load_settings(SOUND | {"INBOX_RETENTION_DAYS": "90"}).inbox_days == 90
