@@ -125,12 +125,6 @@ async def run(
     )
 
 
-async def test_each_payment_is_taken_once_however_often_the_worker_is_killed(
-    here: LocalInstallation, admin_key: str, tell: Callable[[str], None]
-) -> None:
-    await run(here, admin_key, tell, count=200, kills=3, seed=5)
-
-
 @pytest.mark.slow
 async def test_a_thousand_payments_survive_a_dozen_kills(
     here: LocalInstallation, admin_key: str, tell: Callable[[str], None]
