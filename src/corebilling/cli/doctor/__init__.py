@@ -59,9 +59,13 @@ def doctor(
         show([(area, finding) for area, finding in findings if not quiet or finding.level is not Level.OK])
         errors = sum(finding.level is Level.ERROR for _, finding in findings)
         warnings = sum(finding.level is Level.WARNING for _, finding in findings)
-        console.print(f"{errors} errors, {warnings} warnings")
+        console.print(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
     if Level.ERROR in worst:
         raise typer.Exit(1)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 async def _examine(container: Container) -> list[tuple[str, Finding]]:
