@@ -1,9 +1,9 @@
 """Outbox, inbox and the log of webhooks: partitions, dispatchers, the sweep, what waits and what was given up."""
 
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 from corebilling.container import Container
+from corebilling.kernel.ids import made_at
 from corebilling.platform.bus.port import Finding, Level
 from corebilling.platform.clock import wall_clock
 from corebilling.platform.queries import doctor as queries
@@ -91,7 +91,7 @@ async def dispatching(container: Container) -> list[Finding]:
             )
         )
     for event in oldest:
-        age = now - _instant(event.event_id)
+        age = now - made_at(event.event_id)
         if age > _WAITS:
             why = f" ({event.retry_count} attempts, {event.last_error})" if event.last_error else ""
             found.append(
@@ -119,7 +119,7 @@ async def sweep(container: Container) -> list[Finding]:
                 f"{_DISPATCHER}; it sweeps once the routers have handled what it published",
             )
         )
-    behind = now - _instant(state.swept_to)
+    behind = now - made_at(state.swept_to)
     if behind > _UNSETTLED_LONG + container.settings().sweep_after:
         found.append(
             Finding(
@@ -170,11 +170,6 @@ def _day(partition: str) -> date:
 
 def _table(partition: str) -> str:
     return partition[: -len("_p20260101")]
-
-
-def _instant(event_id: UUID) -> datetime:
-    """When an id was made."""
-    return datetime.fromtimestamp((event_id.int >> 80) / 1000, UTC)
 
 
 def _minutes(age: timedelta) -> str:
